@@ -1,0 +1,183 @@
+"""The door: `leaflab VERB …` and the small commands, exit codes, and the sentence a mistake deserves."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflab.door import help as helping
+from leaflab.door.nearest import did_you_mean
+from leaflab.door.places import package_conf, verbs
+from leaflab.door.quoting import quoted
+from leaflab.errors import ConfigError, Interrupted, LeaflabError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["call", "lab_for", "main"]
+
+_LEVELS = {"-q": logging.WARNING, "--quiet": logging.WARNING, "-v": logging.DEBUG, "--verbose": logging.DEBUG}
+_MULTIRUN = ("-m", "--multirun")
+_HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--shell_completion", "-sc", "--hydra-help", "--resolve", "--package", "-p")
+_SILENT = ("hydra/job_logging=disabled", "hydra/hydra_logging=disabled")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0, 1 a bug, 2 a mistake, 3 a check said no, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        return _dispatch(words)
+    except LeaflabError as error:
+        print(f"leaflab: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("leaflab: interrupted.", file=sys.stderr)
+        return Interrupted.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        traceback.print_exc()
+        print("leaflab: this is a bug in leaflab; the lines above say where.", file=sys.stderr)
+        return 1
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(helping.general())
+        return 0
+    if words[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"leaflab {version('leaflab')}")
+        return 0
+    verb, rest = words[0], words[1:]
+    if verb in helping.commands():
+        return _command(verb, rest)
+    if verb not in verbs():
+        hint = did_you_mean(verb, [*verbs(), *helping.commands()])
+        raise ConfigError(f"`{verb}`", "is no verb or command", hint=hint)
+    return _workflow(verb, rest)
+
+
+def _command(name: str, words: list[str]) -> int:
+    import click
+
+    _configure(logging.INFO)
+    command = importlib.import_module(f"leaflab.commands.{name}").command
+    try:
+        code = command.main(words, prog_name=f"leaflab {name}", standalone_mode=False)
+    except click.exceptions.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        print(f"leaflab: {error.format_message()}", file=sys.stderr)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _workflow(verb: str, words: list[str]) -> int:
+    level = next((_LEVELS[w] for w in words if w in _LEVELS), logging.INFO)
+    words = [w for w in words if w not in _LEVELS]
+    if "--help" in words or "-h" in words:
+        print(helping.of_verb(verb))
+        return 0
+    os.environ["LEAFLAB_LOG_LEVEL"] = str(level)
+    multirun = any(w in _MULTIRUN for w in words)
+    words = [quoted(w, multirun=multirun) for w in words]
+    overrides = _with_budget([w for w in words if not w.startswith("-")])
+    if any(w.split("=")[0] in _HYDRA_FLAGS for w in words):
+        return _hydra(verb, words)
+    from leaflab.door.compose import compose
+
+    config = compose(verb, overrides, multirun=multirun)
+    if multirun:
+        from leaflab.door.multirun import run_all
+
+        return run_all(verb, overrides, config)
+    _configure(level)
+    result = call(verb, config, overrides)
+    text = str(result) if result is not None else ""
+    if text:
+        print(text)
+    return int(getattr(result, "exit_code", 0))
+
+
+def _hydra(verb: str, words: list[str]) -> int:
+    """Hydra's own looks at the configuration (`--cfg job`, `--info`, `-sc`)."""
+    import hydra
+
+    from leaflab.door import searching
+
+    searching.register()
+    silent = [s for s in _SILENT if not any(w.startswith(s.partition("=")[0]) for w in words)]
+    sys.argv = [f"leaflab {verb}", *words, *([] if any(w.startswith(("-sc", "--shell")) for w in words) else silent)]
+    hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=verb)(lambda config: None)()
+    return 0
+
+
+def call(verb: str, config: DictConfig, overrides: list[str]) -> Any:
+    """Builds the Lab of a composed configuration and runs the verb's workflow on it."""
+    from leaflab.door.compose import lab_from
+
+    lab = lab_from(config, verb, overrides)
+    return getattr(importlib.import_module(f"leaflab.workflow.{verb}"), verb)(lab)
+
+
+def lab_for(verb: str, overrides: list[str]) -> Lab:
+    """The Lab a verb would work with, for small commands and the Python API."""
+    from leaflab.door.compose import compose, lab_from
+
+    overrides = _with_budget([quoted(o) for o in overrides])
+    return lab_from(compose(verb, overrides), verb, overrides)
+
+
+def _with_budget(overrides: list[str]) -> list[str]:
+    """Giving only one of search.seconds and search.trials unsets the other."""
+    given = {o.partition("=")[0].lstrip("+"): o.partition("=")[2] for o in overrides}
+    pair = ("search.seconds", "search.trials")
+    named = [key for key in pair if given.get(key, "null") != "null"]
+    absent = [key for key in pair if key not in given]
+    return [*overrides, f"{absent[0]}=null"] if len(named) == 1 and absent else overrides
+
+
+def _configure(level: int) -> None:
+    """What a user wants to read goes to stderr as plain sentences; results go to stdout."""
+    own = logging.getLogger("leaflab")
+    own.setLevel(level)
+    own.propagate = False
+    if not own.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        own.addHandler(handler)
+    for noisy in ("mlflow", "alembic", "optuna", "lightgbm"):
+        logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
+
+
+def job(verb: str, config: DictConfig, overrides: list[str], outcome: Path) -> int:
+    """One job of a multirun: never raises for a mistake, and leaves its outcome in a file for the summary."""
+    _configure(int(os.environ.get("LEAFLAB_LOG_LEVEL", logging.INFO)))
+    try:
+        result = call(verb, config, overrides)
+        code, text = int(getattr(result, "exit_code", 0)), str(getattr(result, "headline", "done"))
+    except LeaflabError as error:
+        code, text = error.exit_code, str(error)
+    except Exception:
+        traceback.print_exc()
+        code, text = 1, traceback.format_exc().strip().splitlines()[-1]
+    outcome.parent.mkdir(parents=True, exist_ok=True)
+    outcome.write_text(json.dumps({"overrides": overrides, "exit_code": code, "text": text}), encoding="utf-8")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""From the words of a command to a Lab: compose, judge, check, build."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from leaflab.door import searching
+from leaflab.door.masking import masked, masked_override
+from leaflab.door.mistakes import explained, explained_value
+from leaflab.door.places import home, package_conf
+from leaflab.door.trust import judge
+from leaflab.errors import ConfigError, LeaflabError
+from leaflab.workflow.lab import Lab
+
+__all__ = ["compose", "lab_from"]
+
+
+def compose(verb: str, overrides: list[str], *, multirun: bool = False) -> DictConfig:
+    """The configuration of a verb, judged; with `multirun` the swept overrides are left out.
+
+    Raises:
+        ConfigError: an unknown key, group or option, named with the nearest valid one; or a target that is refused.
+    """
+    searching.register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(package_conf()), job_name="leaflab", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        mode = RunMode.MULTIRUN if multirun else RunMode.RUN
+        try:
+            config = hydra.compose_config(verb, overrides, run_mode=mode, with_log_configuration=False)
+            plain = OmegaConf.to_container(config, resolve=False)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explained(error, verb, overrides) from error
+    judge(plain, home())
+    return config
+
+
+def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
+    """The Lab of a composed configuration.
+
+    Raises:
+        ConfigError: a value out of range or of the wrong type, or a name that is missing.
+    """
+    plain = _resolved(config)
+    choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
+    plain.pop("hydra", None)
+    rooms = {key: _built(key, node) for key, node in plain.items()}
+    rooms["gate"] = {name: gate for name, gate in rooms["gate"].items() if not isinstance(gate, int | float | str)}
+    rooms["home"] = Path(plain["home"]).resolve()
+    dataset = rooms["dataset"]
+    stem = rooms["source"].default_name or choices.get("experiment")
+    named = dataset.resolved(name=_name("dataset.name", dataset.name) or _slug(stem))
+    rooms |= {"dataset": named, "name": _name("name", plain["name"]) or named.name}
+    if not rooms["name"]:
+        raise _nameless(verb)
+    logged = masked(_resolved(config, keep_environment=True))
+    logged.pop("hydra", None)
+    known = {f.name for f in fields(Lab)}
+    lab = Lab(
+        **{k: v for k, v in rooms.items() if k in known},
+        verb=verb,
+        config=logged,
+        overrides=tuple(masked_override(o) for o in overrides),
+    )
+    return lab
+
+
+def _resolved(config: DictConfig, *, keep_environment: bool = False) -> dict[str, Any]:
+    """Plain values; references to the environment stay as they are written where they must not be logged."""
+    try:
+        without = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+        if keep_environment:
+            raw = OmegaConf.to_container(without, resolve=False)
+            without = OmegaConf.create(_escaped(raw))
+        plain = OmegaConf.to_container(without, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "the configuration"
+        raise ConfigError(f"`{key}`", f"cannot be resolved ({str(error).splitlines()[0]})") from error
+    assert isinstance(plain, dict)
+    return {str(k): v for k, v in plain.items()}
+
+
+def _escaped(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {k: _escaped(v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_escaped(v) for v in node]
+    if isinstance(node, str) and "${oc.env:" in node:
+        return node.replace("${", "\\${")
+    return node
+
+
+def _built(key: str, node: Any) -> Any:
+    """The object of a node; mappings of nodes (the gates) are built one by one."""
+    if isinstance(node, Mapping) and "_target_" not in node:
+        return {name: _built(f"{key}.{name}", child) for name, child in node.items()}
+    if not isinstance(node, Mapping):
+        return node
+    try:
+        return instantiate(node, _convert_="all")
+    except Exception as error:
+        cause = _cause(error)
+        if isinstance(cause, LeaflabError):
+            raise cause from None
+        if isinstance(cause, ValidationError):
+            raise explained_value(key, node, cause) from None
+        if isinstance(cause, TypeError):
+            raise ConfigError(f"`{key}`", f"cannot be built ({cause})") from None
+        raise
+
+
+def _cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None and not isinstance(error, LeaflabError | ValidationError):
+        error = error.__cause__
+    return error
+
+
+def _slug(stem: str | None) -> str | None:
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._-") or None if stem else None
+
+
+def _name(key: str, name: Any) -> str | None:
+    if name is None:
+        return None
+    if not re.fullmatch(r"\w[\w .-]*", str(name)):
+        raise ConfigError(f"`{key}`", "must be made of letters, digits, spaces, dots, dashes and underscores", got=name)
+    return str(name)
+
+
+def _nameless(verb: str) -> ConfigError:
+    if verb in ("collect", "prepare", "sweep", "run"):
+        return ConfigError("`source.path`", "is not set", hint="name a table, as in source.path=prices.csv, or an experiment")
+    return ConfigError("`name`", "is not set", hint="say which model, as in name=flights")

@@ -1,0 +1,95 @@
+"""Turns what Hydra, OmegaConf and pydantic say of a mistake into one sentence with the nearest valid name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from leaflab.door.nearest import did_you_mean
+from leaflab.door.places import nouns, options
+from leaflab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = ["explained", "explained_value"]
+
+
+def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
+    """The sentence for a configuration that does not compose."""
+    text = str(error)
+    if option := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+        noun, name = option.groups()
+        return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
+    if (key := re.search(r"(?:Could not override|Key) '([^']+)'", text)) or (
+        key := re.search(r"full_key: (\S+)", text)
+    ):
+        return _unknown_key(key.group(1), verb)
+    if missing := re.search(r"(?:In|Cannot find primary config) '([^']+)'", text):
+        return ConfigError(f"`{missing.group(1)}`", f"does not compose ({_first(text)})")
+    culprit = next((o for o in overrides if o in text), " ".join(overrides))
+    return ConfigError(f"`{culprit}`", "cannot be read", hint="write key=value; quote a value that holds , : { } [ ]")
+
+
+def _unknown_key(key: str, verb: str) -> ConfigError:
+    head, _, rest = key.partition(".")
+    head = head.partition("@")[0].lstrip("/")
+    if not rest or head.partition("/")[0] not in {n.partition("/")[0] for n in _top_keys(verb)}:
+        return ConfigError(f"`{head}`", "is no key or group", hint=did_you_mean(head, _top_keys(verb)))
+    return ConfigError(f"`{key}`", "is an unknown key", hint=did_you_mean(key, _keys_of(verb, head)))
+
+
+def _top_keys(verb: str) -> set[str]:
+    return set(nouns()) | {k for k in _defaults(verb) if k != "hydra"}
+
+
+def _keys_of(verb: str, head: str) -> list[str]:
+    node = _defaults(verb).get(head)
+    return list(_dotted(node, head)) if isinstance(node, Mapping) else [head]
+
+
+def _dotted(node: Mapping[str, Any], path: str) -> list[str]:
+    keys = []
+    for name, value in node.items():
+        if not name.startswith("_"):
+            keys.append(f"{path}.{name}")
+            keys += _dotted(value, f"{path}.{name}") if isinstance(value, Mapping) else []
+    return keys
+
+
+def _defaults(verb: str) -> Mapping[str, Any]:
+    """The verb's configuration as it composes without overrides; what the nearest name is chosen from."""
+    from omegaconf import OmegaConf
+
+    from leaflab.door.compose import compose
+
+    plain = OmegaConf.to_container(compose(verb, []), resolve=False)
+    return {str(k): v for k, v in plain.items()} if isinstance(plain, dict) else {}
+
+
+def explained_value(key: str, node: Mapping[str, Any], error: ValidationError) -> ConfigError:
+    """The sentence for a value an option refuses; all others follow once this one is right."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "value"
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        valid = [f"{key}.{name}" for name in _fields_of(error, node)]
+        return ConfigError(f"`{key}.{place}`", "is an unknown key", hint=did_you_mean(f"{key}.{place}", valid))
+    if first["type"] in ("missing", "missing_argument"):
+        return ConfigError(f"`{key}.{place}`", "is not set")
+    rule = re.sub(r"^(Input|Value) (should|must) be", "must be", first["msg"])
+    rule = re.sub(r"^Value error, ", "", rule)
+    rule = re.sub(r"^(Input|Value)\b", "", rule).strip()
+    return ConfigError(f"`{key}.{place}`", rule, got=first.get("input"))
+
+
+def _fields_of(error: ValidationError, node: Mapping[str, Any]) -> list[str]:
+    import importlib
+
+    module, _, name = str(node["_target_"]).rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    return list(getattr(cls, "__dataclass_fields__", {}))
+
+
+def _first(text: str) -> str:
+    return text.splitlines()[0].strip()

@@ -1,0 +1,59 @@
+"""Quotes what people type, so that column names, paths and topics need not know Hydra's grammar."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["quoted"]
+
+_KEY = re.compile(r"^(\+{0,2})(dataset\.[\w.]+|source\.[\w.]+|input|output|current|[\w.]+\.why)=(.*)$", re.DOTALL)
+_LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns")
+_PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
+_TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
+
+
+def quoted(argument: str, *, multirun: bool = False) -> str:
+    """An override whose value Hydra reads as it was typed.
+
+    Args:
+        argument: one command-line word.
+        multirun: with `-m` a comma separates choices, so each choice is quoted on its own.
+
+    >>> quoted("dataset.target=price_€")
+    "dataset.target='price_€'"
+    >>> quoted("dataset.drop=[a b,c]")
+    "dataset.drop=['a b','c']"
+    >>> quoted("search.seconds=60")
+    'search.seconds=60'
+    """
+    match = _KEY.match(argument)
+    if not match:
+        return argument
+    plus, key, value = match.groups()
+    if value in ("", "null") or _is_quoted(value) or "${" in value:
+        return argument
+    if value.startswith("[") and value.endswith("]") and (key in _LISTS or key.startswith("source.")):
+        return f"{plus}{key}=[{','.join(_one(key, item) for item in _split(value[1:-1]))}]"
+    if value.startswith("{") and key.startswith("source."):
+        return argument
+    if multirun and "," in value:
+        return f"{plus}{key}={','.join(_one(key, item) for item in _split(value))}"
+    return f"{plus}{key}={_one(key, value)}"
+
+
+def _one(key: str, value: str) -> str:
+    value = value.strip() if key in _LISTS else value
+    if _is_quoted(value) or (_PLAIN.match(value) and key not in _TEXT_KEYS):
+        return value
+    escaped = re.sub(r"(\\*)'", lambda m: m.group(1) * 2 + r"\'", value)
+    tail = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{chr(92) * tail}'"
+
+
+def _split(items: str) -> list[str]:
+    """Commas outside quotes separate."""
+    return [part.strip() for part in re.findall(r"(?:'[^']*'|\"[^\"]*\"|[^,'\"]|['\"])+", items) if part.strip()]
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""

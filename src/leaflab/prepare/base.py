@@ -1,0 +1,74 @@
+"""A preparation turns a raw table into a typed, checked one, and says what it did."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from leaflab.scorer import Column
+    from leaflab.values import Dataset, Roles, Task
+
+__all__ = ["Prepare", "Prepared", "QuarantineRow"]
+
+
+@dataclass(frozen=True)
+class QuarantineRow:
+    """A row set aside: its place in the raw table, the rule that refused it, the reason, and the row's text."""
+
+    source: str
+    line: int
+    rule: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The typed table before the split.
+
+    Args:
+        table: `row_id`, feature columns, target, and the weight, time and group columns where named.
+        columns: the model's input columns and their rules.
+        task: resolved task.
+        roles: resolved roles.
+        classes: labels in output order; () for regression.
+        quarantine: rows set aside.
+        facts: counts and findings, as plain values (`rows_in`, `rows_out`, `duplicates`, `quarantined` by rule, …).
+        notes: sentences for the user, printed and kept in the report.
+        features: options of the encoders the model will fit.
+    """
+
+    table: pa.Table
+    columns: tuple[Column, ...]
+    task: Task
+    roles: Roles
+    classes: tuple[Any, ...]
+    quarantine: tuple[QuarantineRow, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    features: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Prepare(ABC):
+    """Contract: row-wise rules only before the split; rows in = rows out + duplicates + quarantined."""
+
+    @abstractmethod
+    def clean(self, raw: pa.Table, roles: Roles) -> Prepared:
+        """Applies the row-wise rules.
+
+        Raises:
+            DataError: the target is missing, constant or all null; too few rows; a rule that cannot hold.
+        """
+
+    @abstractmethod
+    def check(self, dataset: Dataset) -> Mapping[str, Any]:
+        """Looks at the split dataset (leaks, overlap, drift) and returns findings for `Dataset.facts`.
+
+        Raises:
+            CheckFailed: a near-certain leak, unless it is allowed by name.
+        """

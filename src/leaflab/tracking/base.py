@@ -1,0 +1,162 @@
+"""Where runs and model versions are recorded; the only room that knows MLflow."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+if TYPE_CHECKING:
+    from leaflab.scorer import Scorer
+    from leaflab.values import Item, Version
+
+__all__ = ["Record", "Registry", "Run", "RunSpec", "Status", "Tracking"]
+
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run is.
+
+    Args:
+        experiment: MLflow experiment name; made where it does not exist.
+        verb: tag `leaflab.verb`.
+        name: run name (`sweep adult 60 s`, `trial 0037`).
+        key: identity; starting the same key in the same experiment continues the same run. "" is always a new run.
+        parent: run id of the parent.
+        tags: further tags.
+        adopt: take over the run that `mlflow run` handed to this process (MLFLOW_RUN_ID), if there is one.
+    """
+
+    experiment: str
+    verb: str
+    name: str
+    key: str = ""
+    parent: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    adopt: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as the store has it; times in seconds since the epoch."""
+
+    id: str
+    experiment: str
+    name: str
+    status: Status
+    started: float
+    ended: float | None
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    inputs: tuple[Mapping[str, str], ...] = ()
+
+
+class Run(ABC):
+    """An open run. As a context it ends FINISHED, FAILED with the traceback, or KILLED when interrupted."""
+
+    id: str
+
+    @abstractmethod
+    def log(self, items: Iterable[Item]) -> None:
+        """Records items; returns without waiting for a server, and nothing logged is lost."""
+
+    @abstractmethod
+    def child(
+        self, spec: RunSpec, items: Iterable[Item], *, status: Status, started: float, ended: float
+    ) -> None:
+        """Records a finished child run whole, once: a child whose key is there already is left as it is."""
+
+    @abstractmethod
+    def end(self, status: Status) -> None:
+        """Waits until everything logged is recorded or safely spooled, and ends the run. Safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        from leaflab.errors import CheckFailed, Interrupted
+
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        self.end("KILLED" if stopped else "FINISHED" if error is None or isinstance(error, CheckFailed) else "FAILED")
+
+
+class Registry(ABC):
+    """Registered models, versions, aliases and tags."""
+
+    @abstractmethod
+    def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
+        """Makes a version of the newest model of a run; the same run's model is registered once."""
+
+    @abstractmethod
+    def version(self, name: str, *, alias: str | None = None, number: int | None = None) -> Version | None:
+        """The version an alias points to, or the numbered one; None where there is none."""
+
+    @abstractmethod
+    def versions(self, name: str) -> list[Version]:
+        """All versions, oldest first."""
+
+    @abstractmethod
+    def point(self, name: str, alias: str, number: int | None) -> None:
+        """Moves an alias to a version; None removes it."""
+
+    @abstractmethod
+    def tag(self, name: str, number: int | None, tags: Mapping[str, str]) -> None:
+        """Tags a version, or the registered model itself where `number` is None."""
+
+    @abstractmethod
+    def model_tags(self, name: str) -> Mapping[str, str]:
+        """Tags of the registered model itself; empty where it does not exist."""
+
+    @abstractmethod
+    def scorer(self, version: Version) -> Scorer:
+        """The model of a version, loaded.
+
+        Raises:
+            ModelError: its files are missing or cannot be loaded.
+        """
+
+
+class Tracking(ABC):
+    """Contract: constructing one opens nothing; the store is made and migrated once, on first use."""
+
+    @abstractmethod
+    def start(self, spec: RunSpec) -> Run:
+        """Opens a run, or continues the one with the same key.
+
+        Raises:
+            TrackingError: the store cannot be reached or written.
+        """
+
+    @abstractmethod
+    def get(self, run_id: str) -> Record | None:
+        """One run; None where there is none."""
+
+    @abstractmethod
+    def search(
+        self, experiment: str | None = None, tags: Mapping[str, str] | None = None, *, limit: int = 1000
+    ) -> list[Record]:
+        """Runs with these tags (all of them), newest first."""
+
+    @abstractmethod
+    def artifact(self, run_id: str, path: str) -> Path | None:
+        """A local copy of a run's file; None where there is none."""
+
+    @abstractmethod
+    def scorer(self, run_id: str) -> Scorer | None:
+        """The newest model of a run, loaded; None where it has none."""
+
+    @property
+    @abstractmethod
+    def registry(self) -> Registry:
+        """The model registry of this store."""
+
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """The tracking URI, without secrets."""
