@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["masked", "masked_override"]
 
 _SECRET = re.compile(r"(password|passwd|secret|token|api_?key|access_?key|credential)", re.IGNORECASE)
-_URL = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]+)@")
+_URL = re.compile(r"(?<=://)([^/@:\s]*):([^/\s]+)@")
 _MASK = "***"
 
 

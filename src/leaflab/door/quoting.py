@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["quoted"]
+__all__ = ["quote", "quoted"]
 
 _KEY = re.compile(r"^(\+{0,2})(dataset\.[\w.]+|source\.[\w.]+|input|output|current|[\w.]+\.why)=(.*)$", re.DOTALL)
 _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns")
@@ -41,13 +41,22 @@ def quoted(argument: str, *, multirun: bool = False) -> str:
     return f"{plus}{key}={_one(key, value)}"
 
 
+def quote(text: str) -> str:
+    """Any text as a quoted string of Hydra's grammar, where a backslash counts only before a quote.
+
+    >>> print(quote("it's"))
+    'it\\'s'
+    """
+    escaped = re.sub(r"(\\*)'", lambda found: found.group(1) * 2 + r"\'", text)
+    tail = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{chr(92) * tail}'"
+
+
 def _one(key: str, value: str) -> str:
     value = value.strip() if key in _LISTS else value
     if _is_quoted(value) or (_PLAIN.match(value) and key not in _TEXT_KEYS):
         return value
-    escaped = re.sub(r"(\\*)'", lambda m: m.group(1) * 2 + r"\'", value)
-    tail = len(escaped) - len(escaped.rstrip("\\"))
-    return f"'{escaped}{chr(92) * tail}'"
+    return quote(value)
 
 
 def _split(items: str) -> list[str]:
