@@ -94,8 +94,7 @@ class Loaded:
         """
         if not self.scorer.classes:
             raise ModelError(f"'{self.version}'", "predicts values, not classes", hint="use predict")
-        answer = self.scorer.predict(frame, proba=True)
-        return answer  # type: ignore[return-value]
+        return self.scorer.predict(frame, proba=True)  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         return f"<{self.version}: {self.scorer.task}, {len(self.scorer.columns)} columns>"

@@ -27,7 +27,18 @@ __all__ = ["call", "lab_for", "main"]
 
 _LEVELS = {"-q": logging.WARNING, "--quiet": logging.WARNING, "-v": logging.DEBUG, "--verbose": logging.DEBUG}
 _MULTIRUN = ("-m", "--multirun")
-_HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--shell_completion", "-sc", "--hydra-help", "--resolve", "--package", "-p")
+_HYDRA_FLAGS = (
+    "--cfg",
+    "-c",
+    "--info",
+    "-i",
+    "--shell_completion",
+    "-sc",
+    "--hydra-help",
+    "--resolve",
+    "--package",
+    "-p",
+)
 _SILENT = ("hydra/job_logging=disabled", "hydra/hydra_logging=disabled")
 
 

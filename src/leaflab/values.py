@@ -88,7 +88,8 @@ class Roles:
             ConfigError: no target was given.
         """
         if not self.target:
-            raise ConfigError("`dataset.target`", "is not set", hint="name the column to predict, as in dataset.target=price")
+            hint = "name the column to predict, as in dataset.target=price"
+            raise ConfigError("`dataset.target`", "is not set", hint=hint)
         return self.target
 
     def resolved(self, **known: Any) -> Roles:
@@ -140,7 +141,7 @@ class Dataset:
         digests: the same keys to content digest.
         versions: the same keys to lake version.
         raw: lineage of the raw table ({"table", "version", "digest", "uri"}).
-        features: options of the encoders that a model fits ({"encode": "native", …}), as plain values.
+        features: options of the encoders a model fits ({"encode": "native", …}), as plain values.
         facts: what prepare found (rows in, out, duplicates, quarantined by rule, leaks, …), as plain values.
         monotone: feature name to -1 or 1.
     """
@@ -229,6 +230,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class Param:
+    """What was searched or overridden."""
+
     key: str
     value: Any
 
@@ -244,6 +247,8 @@ class Metric:
 
 @dataclass(frozen=True)
 class Tag:
+    """A text by name; a later one replaces it."""
+
     key: str
     value: str
 

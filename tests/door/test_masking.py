@@ -6,7 +6,10 @@ from leaflab.door.masking import masked, masked_override
 
 
 def test_hides_secrets_by_name_and_in_urls() -> None:
-    plain = {"source": {"url": "postgresql+psycopg://u:p@ss@h/db", "api_key": "k", "topics": ["mqtt://a:b@c/#"]}, "n": 1}
+    plain = {
+        "source": {"url": "postgresql+psycopg://u:p@ss@h/db", "api_key": "k", "topics": ["mqtt://a:b@c/#"]},
+        "n": 1,
+    }
     hidden = masked(plain)
     assert hidden["source"]["api_key"] == "***"
     assert hidden["n"] == 1

@@ -49,7 +49,7 @@ def test_allows_options_estimators_splitters_samplers_and_pruners(target: str, t
 
 
 def test_judges_hydras_own_targets_too(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="hydra.callbacks.x"):
+    with pytest.raises(ConfigError, match=r"hydra\.callbacks\.x"):
         judge({"hydra": {"callbacks": {"x": {"_target_": "os.system"}}}}, tmp_path)
 
 

@@ -16,8 +16,19 @@ import click
 __all__ = ["Finding", "command", "examine"]
 
 _CORE = ("mlflow", "optuna", "lightgbm", "hydra-core", "pandas", "numpy", "scikit-learn", "pyarrow", "deltalake")
-_EXTRAS = {"serve": "fastapi", "mqtt": "paho.mqtt", "media": "PIL", "s3": "s3fs", "postgres": "psycopg", "openml": "openml",
-           "dask": "distributed", "validate": "pandera", "labels": "cleanlab", "drift": "river", "samplers": "cmaes"}  # fmt: skip
+_EXTRAS = {
+    "dask": "distributed",
+    "drift": "river",
+    "labels": "cleanlab",
+    "media": "PIL",
+    "mqtt": "paho.mqtt",
+    "openml": "openml",
+    "postgres": "psycopg",
+    "s3": "s3fs",
+    "samplers": "cmaes",
+    "serve": "fastapi",
+    "validate": "pandera",
+}
 _ENOUGH_BYTES = 1 << 30
 
 
@@ -32,9 +43,9 @@ class Finding:
 @click.command(help="Versions, store, lake, free space, and what is wrong. Exits 2 where something is.")
 def command() -> int:
     findings = list(examine())
-    marks = {"ok": click.style("ok   ", fg="green"), "note": "     ", "wrong": click.style("wrong", fg="red", bold=True)}
+    colours = {"ok": "green", "note": "yellow", "wrong": "red"}
     for finding in findings:
-        click.echo(f"{marks[finding.level]}  {finding.what}")
+        click.echo(f"{click.style(f'{finding.level:<5}', fg=colours[finding.level])}  {finding.what}")
     return 2 if any(f.level == "wrong" for f in findings) else 0
 
 
@@ -71,7 +82,9 @@ def _folder() -> Iterator[Finding]:
     level: Literal["ok", "wrong"] = "ok" if free > _ENOUGH_BYTES else "wrong"
     yield Finding(level, f"{free / 1e9:.1f} GB free{'' if level == 'ok' else ': less than 1 GB, make room'}")
     if (folder / "mlruns").is_dir():
-        yield Finding("note", "./mlruns is MLflow's old file store: `mlflow migrate-filestore` moves it into a database")
+        yield Finding(
+            "note", "./mlruns is MLflow's old file store: `mlflow migrate-filestore` moves it into a database"
+        )
 
 
 def _store() -> Iterator[Finding]:

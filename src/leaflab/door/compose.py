@@ -70,13 +70,12 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
     logged = masked(_resolved(config, keep_environment=True))
     logged.pop("hydra", None)
     known = {f.name for f in fields(Lab)}
-    lab = Lab(
+    return Lab(
         **{k: v for k, v in rooms.items() if k in known},
         verb=verb,
         config=logged,
         overrides=tuple(masked_override(o) for o in overrides),
     )
-    return lab
 
 
 def _resolved(config: DictConfig, *, keep_environment: bool = False) -> dict[str, Any]:
@@ -143,5 +142,6 @@ def _name(key: str, name: Any) -> str | None:
 
 def _nameless(verb: str) -> ConfigError:
     if verb in ("collect", "prepare", "sweep", "run"):
-        return ConfigError("`source.path`", "is not set", hint="name a table, as in source.path=prices.csv, or an experiment")
+        hint = "name a table, as in source.path=prices.csv, or an experiment"
+        return ConfigError("`source.path`", "is not set", hint=hint)
     return ConfigError("`name`", "is not set", hint="say which model, as in name=flights")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leaflab.errors import CheckFailed
 from leaflab.workflow.collect import collect
 from leaflab.workflow.evaluate import evaluate
 from leaflab.workflow.prepare import prepare
