@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from leaflab.metric.base import Metric as Scoring
     from leaflab.scorer import Column
 
 __all__ = [
@@ -368,7 +369,7 @@ class Evidence:
         challenger: the model that asks for the alias.
         champion: the one that holds it, or None; `champion_note` says why there is none to compare with.
         baselines: the dummy and the linear model.
-        metric: name of the deciding metric.
+        metric: the deciding metric.
         looks: how often this test set was looked at before.
         extra: other records a gate may ask for (parity report, leaks, …).
     """
@@ -380,7 +381,7 @@ class Evidence:
     challenger: Judged
     champion: Judged | None
     baselines: Mapping[str, Judged]
-    metric: str
+    metric: Scoring
     champion_note: str = ""
     looks: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -26,6 +26,7 @@ class Metric(ABC):
         direction: "minimize" or "maximize".
         tasks: the tasks it applies to.
         proba: whether it reads probabilities (else labels are taken as the likeliest class).
+        power: where the metric is a function of a mean, it is the mean to the power of 1 / `power`.
         lightgbm: task to LightGBM's own metric of the same meaning; a task without one is scored from predictions.
     """
 
@@ -34,6 +35,7 @@ class Metric(ABC):
     tasks: ClassVar[tuple[Task, ...]]
     proba: ClassVar[bool] = True
     lightgbm: ClassVar[Mapping[Task, str]] = {}
+    power: ClassVar[float] = 1.0
 
     @abstractmethod
     def score(self, truth: np.ndarray, scores: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -48,6 +50,10 @@ class Metric(ABC):
     def rowwise(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
         """Each row's share, shape (rows,), where the metric is a function of their weighted mean; else None."""
         return None
+
+    def loss(self, value: float) -> float:
+        """A value as something to lower, 0 at best: itself, or its distance from 1."""
+        return value if self.direction == "minimize" else 1.0 - value
 
     def better(self, one: float, other: float) -> bool:
         """Whether `one` is strictly better than `other`."""

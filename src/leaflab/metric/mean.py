@@ -25,7 +25,7 @@ class MeanMetric(Metric):
 
     def of_mean(self, mean: float) -> float:
         """The metric from the weighted mean of its rows."""
-        return mean
+        return float(mean ** (1 / self.power))
 
     def score(self, truth: np.ndarray, scores: np.ndarray, weight: np.ndarray | None = None) -> float:
         if not len(truth):

@@ -24,13 +24,11 @@ class Rmse(MeanMetric):
     name = "rmse"
     direction = "minimize"
     tasks = ("regression",)
+    power = 2.0
     lightgbm: ClassVar[Mapping[Task, str]] = {"regression": "rmse"}
 
     def rowwise(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return np.asarray((truth - scores) ** 2)
-
-    def of_mean(self, mean: float) -> float:
-        return float(np.sqrt(mean))
 
 
 @option

@@ -46,7 +46,8 @@ class Promote:
         version: judge this version instead.
         dry_run: judge and report, move nothing.
         force: move the alias against the verdicts; `why` is required and recorded.
-        why: the reason of a forced promotion.
+        rollback: give the alias back to the previous champion; `why` is required and recorded.
+        why: the reason of a forced promotion or of a rollback.
         not_applicable: gates that may be not applicable without counting as failed.
     """
 
@@ -54,6 +55,7 @@ class Promote:
     version: int | None = None
     dry_run: bool = False
     force: bool = False
+    rollback: bool = False
     why: str | None = None
     not_applicable: list[str] = ["beats_champion", "clean_code", "data_fresh"]
 
