@@ -21,7 +21,7 @@ __all__ = ["SameSchema"]
 class SameSchema(Gate):
     """The challenger must read no column the champion did not, with the same kinds, and answer with the same classes.
 
-    Without a champion it must read nothing but what its dataset holds. A column less does no harm: callers may send more.
+    Without a champion it must read nothing but what its dataset holds. A column less does no harm.
 
     Args:
         allow: columns that may be new or changed.

@@ -134,6 +134,14 @@ class Tracking(ABC):
         """
 
     @abstractmethod
+    def annotate(self, run_id: str, items: Iterable[Item]) -> None:
+        """Adds to a run that has ended, without reopening it; its metrics go to its newest logged model as well.
+
+        Raises:
+            TrackingError: there is no such run.
+        """
+
+    @abstractmethod
     def get(self, run_id: str) -> Record | None:
         """One run; None where there is none."""
 
