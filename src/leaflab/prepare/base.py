@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ class Prepared:
         facts: counts and findings, as plain values (`rows_in`, `rows_out`, `duplicates`, `quarantined` by rule, …).
         notes: sentences for the user, printed and kept in the report.
         features: options of the encoders the model will fit.
+        aside: raw columns asked for by the split, row by row as in `table`.
+        monotone: feature name to -1 or 1.
     """
 
     table: pa.Table
@@ -52,14 +54,21 @@ class Prepared:
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     features: Mapping[str, Any] = field(default_factory=dict)
+    aside: pa.Table | None = None
+    monotone: Mapping[str, int] = field(default_factory=dict)
 
 
 class Prepare(ABC):
     """Contract: row-wise rules only before the split; rows in = rows out + duplicates + quarantined."""
 
     @abstractmethod
-    def clean(self, raw: pa.Table, roles: Roles) -> Prepared:
+    def clean(self, raw: pa.Table, roles: Roles, aside: Sequence[str] = ()) -> Prepared:
         """Applies the row-wise rules.
+
+        Args:
+            raw: the raw table.
+            roles: what its columns are for.
+            aside: columns kept out of the dataset that the split reads.
 
         Raises:
             DataError: the target is missing, constant or all null; too few rows; a rule that cannot hold.

@@ -31,7 +31,7 @@ class Column:
         decimal: the decimal mark of numbers written as text.
         thousands: the thousands separator of numbers written as text; empty for none.
         scale: factor that brings a number to its unit (a rule of units).
-        format: strptime format of times written as text; empty to read ISO 8601 and what pandas recognises.
+        format: strptime format of times written as text, or "ISO8601"; empty to read whatever pandas recognises.
         dayfirst: whether `03/04/2004` is the third of April.
         replace: spelling variants of a category, mapped to the one kept ({"paris": "Paris"}).
         words: words that mean true and false beyond the usual ones ({"ja": true}).
@@ -118,7 +118,7 @@ def _parse_number(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], 
 def _parse_boolean(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], Any]:
     if pd.api.types.is_bool_dtype(raw) and not pd.api.types.is_object_dtype(raw):
         return pd.Series(raw.to_numpy(dtype="float64", na_value=np.nan), index=raw.index), np.zeros(len(raw), bool)
-    text, gone = _text(_as_words(raw), column)
+    text, gone = _text(raw, column)
     words = {**dict.fromkeys(TRUE, 1.0), **dict.fromkeys(FALSE, 0.0)}
     words |= {w.casefold(): float(v) for w, v in column.words.items()}
     values = text.str.casefold().map(words).astype("float64").mask(gone)
@@ -126,7 +126,7 @@ def _parse_boolean(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any],
 
 
 def _parse_category(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], Any]:
-    text, gone = _text(_as_words(raw), column)
+    text, gone = _text(raw, column)
     if column.replace:
         text = text.map(lambda value: column.replace.get(value, value), na_action="ignore")
     return text.mask(gone).astype("str"), np.zeros(len(raw), bool)
@@ -138,7 +138,7 @@ def _parse_time(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], An
     elif pd.api.types.is_numeric_dtype(raw) and not column.format:
         return pd.Series(pd.NaT, index=raw.index).astype("datetime64[us]"), raw.notna()
     else:
-        text, gone = _text(_as_words(raw), column)
+        text, gone = _text(raw, column)
         how: dict[str, Any] = {"format": column.format} if column.format else {"format": "mixed", "dayfirst": column.dayfirst}
         values = pd.to_datetime(text.mask(gone), errors="coerce", utc=True, **how)
     if getattr(values.dtype, "tz", None) is not None:
@@ -149,13 +149,11 @@ def _parse_time(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], An
 
 def _as_words(raw: pd.Series[Any]) -> pd.Series[Any]:
     """Texts of a column of any type; 1.0 reads "1", so that an integer column with nulls keeps its categories."""
-    if raw.dtype.kind == "f" or pd.api.types.is_float_dtype(raw):
-        whole = raw.dropna()
-        if (whole == np.floor(whole)).all() and np.isfinite(whole.astype("float64")).all():
-            return raw.astype("Int64").astype("string").astype(object)
-    if raw.dtype == object:
-        return raw.map(_word, na_action="ignore")
-    return raw.astype("string").astype(object)
+    if isinstance(raw.dtype, pd.StringDtype):
+        return raw
+    codes, distinct = pd.factorize(raw)
+    words = np.array([*(_word(value) for value in distinct), None], dtype=object)
+    return pd.Series(words[codes], index=raw.index)
 
 
 def _word(value: Any) -> str:
@@ -163,8 +161,7 @@ def _word(value: Any) -> str:
 
 
 def _text(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], pd.Series[Any]]:
-    text = raw.map(str, na_action="ignore") if raw.dtype == object else raw
-    text = text.astype("str")
+    text = _as_words(raw).astype("str")
     if column.strip:
         text = text.str.strip()
     markers = {m.strip().casefold() for m in column.missing} | {""}
@@ -178,7 +175,7 @@ def _numeric_markers(column: Column) -> list[float]:
             markers.append(float(text))
         except ValueError:
             continue
-    return [m for m in markers if np.isfinite(m)]
+    return [m for m in markers if not np.isnan(m)]
 
 
 _PARSERS = {

@@ -16,6 +16,11 @@ __all__ = ["Split"]
 class Split(ABC):
     """Contract: the same rows and seed give the same parts; no group and no row_id stands in two parts."""
 
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Raw columns the split reads that are no part of the dataset; they come as `Prepared.aside`."""
+        return ()
+
     @abstractmethod
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
         """Part of each row, shape (rows,), int8: 0 train, 1 valid, 2 test.

@@ -1,0 +1,157 @@
+"""Raw columns to typed ones, by the same `scorer.parse` that serving runs; texts are parsed once a distinct value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leaflab.errors import ConfigError, DataError
+from leaflab.prepare.kinds import Found, find_text
+from leaflab.scorer.columns import Column, parse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["TypedColumn", "plain_array", "type_column"]
+
+Rules = Mapping[str, Mapping[str, Any]]
+
+_RULE_KEYS = tuple(f.name for f in fields(Column) if f.name != "name")
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """One column, typed.
+
+    Args:
+        column: the rule that typed it.
+        values: float64, timestamp[us] or string, shape (rows,), missing as null.
+        bad: rows whose value the rule cannot read, shape (rows,); typed as null.
+        distinct: number of distinct values, a null counting as one.
+        notes: sentences for the user.
+        markers: texts read as missing and how often each occurs.
+    """
+
+    column: Column
+    values: pa.Array
+    bad: NDArray[np.bool_]
+    distinct: int
+    notes: tuple[str, ...] = ()
+    markers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return self.values.null_count == len(self.values)
+
+
+def type_column(name: str, raw: pa.ChunkedArray, missing: Sequence[str], rules: Rules) -> TypedColumn:
+    """Finds the rule of a raw column, unless `rules` gives it, and applies it.
+
+    Raises:
+        DataError: a type that no rule reads (nested, binary, duration), or an infinite value.
+        ConfigError: a rule with an unknown key or value.
+    """
+    array = plain_array(name, raw)
+    codes, distinct = _encoded(array)
+    counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
+    found = _find(name, array.type, distinct, counts, tuple(missing))
+    if name in rules:
+        found = Found(_overruled(found.column, rules[name]), markers=found.markers)
+    values, bad = parse(distinct, found.column)
+    _refuse_infinite(name, distinct, values, bad)
+    index = pa.array(codes, mask=codes < 0)
+    typed = pa.array(values, from_pandas=True, type=_ARROW[found.column.kind])
+    taken = typed.take(index)
+    rows_bad = np.append(bad, False)[codes]
+    seen = len(pc.unique(typed)) + int(taken.null_count > 0 and typed.null_count == 0)
+    return TypedColumn(found.column, taken, rows_bad, seen, found.notes, found.markers)
+
+
+_ARROW = {
+    "number": pa.float64(),
+    "boolean": pa.float64(),
+    "category": pa.string(),
+    "text": pa.string(),
+    "time": pa.timestamp("us"),
+}
+
+
+def plain_array(name: str, raw: pa.ChunkedArray) -> pa.Array:
+    """One array without dictionaries or decimals.
+
+    Raises:
+        DataError: a type that no rule reads.
+    """
+    kind = raw.type
+    if pa.types.is_dictionary(kind):
+        raw = raw.cast(kind.value_type)
+    elif pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        raw = raw.cast(pa.float64())
+    kind = raw.type
+    fine = (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_date(kind)
+        or _is_text(kind)
+    )
+    if not fine:
+        hint = f"leave it out with dataset.drop=[{name}], or unfold it into plain columns first"
+        raise DataError(f"column {name!r}", "must hold numbers, texts, dates or truth values", got=str(kind), hint=hint)
+    return raw.combine_chunks() if isinstance(raw, pa.ChunkedArray) else raw
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _encoded(array: pa.Array) -> tuple[NDArray[np.int64], pd.Series[Any]]:
+    """Codes (-1 for null) and the distinct values they point to; numbers and times stand for themselves."""
+    if _is_text(array.type):
+        encoded = (array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array).dictionary_encode()
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
+        return codes, pd.Series(encoded.dictionary.to_pandas(), dtype="str")
+    if pa.types.is_null(array.type):
+        return np.full(len(array), -1), pd.Series([], dtype="str")
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("us"))
+    return np.arange(len(array)), array.to_pandas()
+
+
+def _find(name: str, kind: pa.DataType, distinct: pd.Series[Any], counts: np.ndarray, missing: tuple[str, ...]) -> Found:
+    if _is_text(kind) or pa.types.is_null(kind):
+        return find_text(name, distinct, counts, missing)
+    if pa.types.is_boolean(kind):
+        return Found(Column(name, "boolean", missing=missing))
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return Found(Column(name, "time", missing=missing))
+    return Found(Column(name, "number", missing=missing))
+
+
+def _overruled(found: Column, rule: Mapping[str, Any]) -> Column:
+    key = f"`prepare.rules.{found.name}`"
+    unknown = [k for k in rule if k not in _RULE_KEYS]
+    if unknown:
+        raise ConfigError(key, f"knows only {', '.join(_RULE_KEYS)}", got=unknown[0])
+    if rule.get("kind", "number") not in _ARROW:
+        raise ConfigError(key, f"must have one of the kinds {', '.join(_ARROW)}", got=rule["kind"])
+    given = dict(rule)
+    if "missing" in given:
+        listed = [given["missing"]] if isinstance(given["missing"], str | int | float) else given["missing"]
+        given["missing"] = tuple(dict.fromkeys((*found.missing, *(str(m) for m in listed))))
+    return replace(found, **given)
+
+
+def _refuse_infinite(name: str, raw: pd.Series[Any], values: pd.Series[Any], bad: np.ndarray) -> None:
+    if raw.dtype.kind == "f" and bad.any() and np.isinf(raw[bad].to_numpy()).any():
+        count = int(np.isinf(raw.to_numpy()).sum())
+        hint = f"say that they mean missing: 'prepare.rules={{\"{name}\": {{missing: [inf, -inf]}}}}'"
+        raise DataError(f"column {name!r}", f"must hold finite numbers; {count} are infinite", hint=hint)

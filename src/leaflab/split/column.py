@@ -1,0 +1,68 @@
+"""Parts that the table itself names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from leaflab.errors import DataError
+from leaflab.option import option
+from leaflab.split.shares import TEST, TRAIN, VALID, Sized, by_draw, check, draws
+from leaflab.values import ROW_ID
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from leaflab.prepare.base import Prepared
+
+__all__ = ["Column"]
+
+_HINTS = {TRAIN: ("train", "fit"), VALID: ("val", "dev"), TEST: ("test", "holdout", "eval")}
+
+
+@option
+class Column(Sized):
+    """A column's values say which part a row belongs to; the column is no feature.
+
+    Args:
+        column: the raw column.
+        train: its values for train; empty: those that look like it ("train", "training", "datatraining").
+        valid: its values for validation; where no row has one, validation rows are drawn from train.
+        test: its values for test.
+    """
+
+    column: str | None = None
+    train: list[str] = Field(default_factory=list)
+    valid: list[str] = Field(default_factory=list)
+    test: list[str] = Field(default_factory=list)
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
+        import numpy as np
+        import pandas as pd
+
+        assert prepared.aside is not None
+        codes, values = pd.factorize(prepared.aside[self.column].to_pandas().astype("str").str.strip(), use_na_sentinel=False)
+        of_value = np.array([self._part(str(value)) for value in values], dtype="int8")
+        parts = of_value[codes]
+        if not (parts == VALID).any():
+            drawn = by_draw(draws(prepared.table[ROW_ID].to_numpy(), seed), Sized(test_size=0, valid_size=self.valid_size))
+            parts = np.where((parts == TRAIN) & (drawn == VALID), VALID, parts).astype("int8")
+        wanted = self if (parts == TEST).any() else Sized(test_size=0)
+        return check(parts, prepared, wanted)
+
+    def _part(self, value: str) -> int:
+        given = {TRAIN: self.train, VALID: self.valid, TEST: self.test}
+        for part, listed in given.items():
+            if value in listed:
+                return part
+        if not any(given.values()):
+            for part, words in _HINTS.items():
+                if any(word in value.casefold() for word in words):
+                    return part
+        hint = "say which values make which part with split.train, split.valid and split.test"
+        raise DataError(f"column {self.column!r}", "must name a part in every row", got=value, hint=hint)

@@ -1,0 +1,46 @@
+"""Rows drawn class by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leaflab.option import option
+from leaflab.split.shares import TRAIN, Sized, by_draw, check, draws
+from leaflab.values import ROW_ID
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from leaflab.prepare.base import Prepared
+
+__all__ = ["Stratified"]
+
+
+@option
+class Stratified(Sized):
+    """Each class in every part.
+
+    Args:
+        exact: give each class its exact share, by the rank of its rows' draws; a growing table then moves rows. The
+            default draws each row by itself, as `random` does, and only sees to it that no class is absent from train.
+    """
+
+    exact: bool = False
+
+    def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
+        import numpy as np
+        import pandas as pd
+
+        ids = prepared.table[ROW_ID].to_numpy()
+        draw = draws(ids, seed)
+        if not prepared.classes:
+            return check(by_draw(draw, self), prepared, self)
+        classes = pd.factorize(prepared.table[prepared.roles.goal].to_pandas())[0]
+        if self.exact:
+            order = pd.Series(draw).groupby(classes)
+            draw = ((order.rank(method="dense") - 0.5) / order.transform("nunique")).to_numpy()
+        parts = by_draw(draw, self)
+        for code in np.setdiff1d(classes, classes[parts == TRAIN]):
+            last = draw[classes == code].max()
+            parts[np.isin(ids, ids[(classes == code) & (draw == last)])] = TRAIN
+        return check(parts, prepared, self)
