@@ -1,0 +1,116 @@
+"""`leaflab evaluate`: scores a model once on the test set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from leaflab.errors import DataError
+from leaflab.identity import fold
+from leaflab.tracking.base import RunSpec
+from leaflab.values import Input, Judged, Metric, Tag
+from leaflab.workflow.evidence import Subject, asked_version, judged, subject_of_run, subject_of_version
+
+if TYPE_CHECKING:
+    from leaflab.values import Item
+    from leaflab.workflow.lab import Lab
+    from leaflab.workflow.sweep import Swept
+
+__all__ = ["Evaluated", "evaluate"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found.
+
+    Args:
+        model: which model, for people.
+        run_id: the evaluate run; "" where there was no test set.
+        metrics: metric name to value on the test rows.
+        rows: test rows.
+        note: why nothing was scored.
+    """
+
+    model: str
+    run_id: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    rows: int = 0
+    note: str = ""
+    exit_code: int = 0
+
+    def __str__(self) -> str:
+        if self.note:
+            return f"evaluate: not applicable: {self.note}"
+        values = "  ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        return f"{self.model} on {self.rows:,} test rows: {values}"
+
+
+def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
+    """Scores a model on the test rows of its dataset and records it on its run, its model and its version.
+
+    Raises:
+        ModelError: there is no such model.
+        DataError: its dataset has no test rows (under `run`: not applicable).
+    """
+    subject = _asked(lab, swept)
+    dataset = subject.dataset
+    if not dataset.rows("test"):
+        return _no_test(lab, subject)
+    answers = judged("challenger", subject.scorer, dataset, dataset.parts["test"])
+    spec = RunSpec(
+        experiment=subject.run.experiment,
+        verb="evaluate",
+        name=f"evaluate {subject.label}",
+        key=fold({"verb": "evaluate", "model": subject.run.id, "test": dataset.digests["test"]}),
+        tags=look_tags(subject),
+    )
+    with lab.tracking.start(spec) as run:
+        run.log(_items(subject, answers))
+    found = [Metric(f"test/{name}", value) for name, value in answers.metrics.items()]
+    lab.tracking.annotate(subject.run.id, found)
+    if subject.version:
+        tags = {item.key: f"{item.value:.6g}" for item in found}
+        lab.tracking.registry.tag(subject.version.name, subject.version.number, tags)
+    return Evaluated(subject.label, run.id, answers.metrics, dataset.rows("test"))
+
+
+def look_tags(subject: Subject) -> dict[str, str]:
+    """Tags of a run that looked at a test set: which model, which rows."""
+    return {
+        "leaflab.dataset": subject.dataset.id,
+        "leaflab.test": subject.dataset.digests["test"],
+        "leaflab.model": subject.run.id,
+    }
+
+
+def _asked(lab: Lab, swept: Swept | None) -> Subject:
+    asked = lab.evaluate
+    if swept is not None:
+        return subject_of_run(lab, swept.run_id)
+    if asked.run and asked.version is None:
+        return subject_of_run(lab, asked.run)
+    return subject_of_version(lab, asked_version(lab, asked.alias, asked.version))
+
+
+def _no_test(lab: Lab, subject: Subject) -> Evaluated:
+    reason = f"'{subject.dataset.name}' has no test rows (split.test_size=0)"
+    if lab.verb == "run":
+        _log.info("evaluate: not applicable, %s.", reason)
+        return Evaluated(subject.label, note=reason + ".")
+    raise DataError(f"'{subject.dataset.name}'", "has no test rows", hint="prepare it with split.test_size above 0")
+
+
+def _items(subject: Subject, answers: Judged) -> Iterator[Item]:
+    dataset = subject.dataset
+    version = dataset.versions.get("test")
+    source = f"lake/dataset/{dataset.name}/test" + (f"@{version}" if version is not None else "")
+    yield Input(dataset.name, dataset.digests["test"], "test", source, dataset.rows("test"))
+    for name, value in answers.metrics.items():
+        yield Metric(f"test/{name}", value)
+    yield Metric("time/predict_ms_per_1k_rows", float(answers.facts["ms_per_1k_rows"]))
+    if subject.version:
+        yield Tag("leaflab.version", str(subject.version.number))
