@@ -179,6 +179,10 @@ class Dataset:
     def rows(self, part: str) -> int:
         return int(self.parts[part].num_rows)
 
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{part} {self.rows(part):,}" for part in PARTS)
+        return f"dataset {self.name} ({self.id[:8]}): {self.task}, {len(self.columns)} features, {sizes} rows"
+
 
 def roles_key(roles: Roles) -> dict[str, Any]:
     """The roles that identify a dataset."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from leaflab.errors import DataError
+from leaflab.errors import ConfigError, DataError
 from leaflab.option import option
 from leaflab.split.shares import TEST, TRAIN, VALID, Sized, by_draw, check, draws
 from leaflab.values import ROW_ID
@@ -39,14 +39,19 @@ class Column(Sized):
 
     @property
     def aside(self) -> tuple[str, ...]:
+        if not self.column:
+            raise ConfigError("`split.column`", "must name the column that says which part a row belongs to")
         return (self.column,)
 
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
         import numpy as np
         import pandas as pd
 
-        assert prepared.aside is not None
-        codes, values = pd.factorize(prepared.aside[self.column].to_pandas().astype("str").str.strip(), use_na_sentinel=False)
+        (name,) = self.aside
+        if prepared.aside is None or name not in prepared.aside.column_names:
+            raise DataError("`split.column`", "must name a column of the table", got=name)
+        words = prepared.aside[name].to_pandas().astype("str").str.strip()
+        codes, values = pd.factorize(words, use_na_sentinel=False)
         of_value = np.array([self._part(str(value)) for value in values], dtype="int8")
         parts = of_value[codes]
         if not (parts == VALID).any():

@@ -1,0 +1,74 @@
+"""How a preparation stands in MLflow: one run a dataset, whatever came of its checks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from leaflab.errors import CheckFailed
+from leaflab.tracking.base import RunSpec
+from leaflab.values import PARTS, Input, Metric, Tag
+
+if TYPE_CHECKING:
+    from leaflab.prepare.base import Prepared
+    from leaflab.values import Dataset, Item, Raw
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["inputs", "record_prepare"]
+
+_log = logging.getLogger(__name__)
+
+
+def record_prepare(
+    lab: Lab, raw: Raw, prepared: Prepared, dataset: Dataset, write: Callable[[Dataset], Mapping[str, int]]
+) -> Dataset:
+    """Checks the dataset, writes it and its quarantine, and records both.
+
+    Raises:
+        CheckFailed: a near-certain leak; the run is recorded, the dataset is not written.
+    """
+    tags = {"leaflab.dataset": dataset.id}
+    spec = RunSpec(lab.name, "prepare", f"prepare {dataset.name}", key=f"prepare {dataset.id}", tags=tags)
+    with lab.tracking.start(spec) as run:
+        run.log(_counts(dataset))
+        dataset = replace(dataset, facts={**dataset.facts, **lab.prepare.check(dataset)})
+        dataset = replace(dataset, versions=write(dataset))
+        _quarantine(lab, raw, prepared)
+        run.log(inputs(dataset))
+    _log.info("%s", dataset)
+    return dataset
+
+
+def inputs(dataset: Dataset) -> Iterator[Item]:
+    """The parts of a dataset as inputs of a run, by our digests."""
+    for part in PARTS:
+        table = dataset.parts[part]
+        source = f"lake/dataset/{dataset.name}/{part}@{dataset.versions.get(part, '')}"
+        schema = {f.name: str(f.type) for f in table.schema}
+        yield Input(dataset.name, dataset.digests[part], part, source, table.num_rows, schema)
+
+
+def _counts(dataset: Dataset) -> Iterator[Item]:
+    facts = dataset.facts
+    yield Metric("rows/in", facts["rows_in"])
+    yield Metric("rows/out", facts["rows_out"])
+    yield Metric("rows/duplicate", facts["duplicates"])
+    yield Metric("rows/quarantined", sum(facts["quarantined"].values()))
+    for rule, count in facts["quarantined"].items():
+        yield Metric(f"rows/quarantined/{rule}", count)
+    for part in PARTS:
+        yield Metric(f"rows/{part}", dataset.rows(part))
+    yield Tag("leaflab.task", dataset.task)
+
+
+def _quarantine(lab: Lab, raw: Raw, prepared: Prepared) -> None:
+    if not prepared.quarantine:
+        return
+    import pyarrow as pa
+
+    schema = pa.schema({"source": "string", "line": "int64", "rule": "string", "reason": "string", "raw": "string"})
+    where = f"raw/{raw.name}@{raw.version}"
+    rows = [{"source": where, "line": q.line, "rule": q.rule, "reason": q.reason, "raw": q.raw} for q in prepared.quarantine]
+    lab.lake.write(f"quarantine/{raw.name}", pa.Table.from_pylist(rows, schema=schema), mode="append")
