@@ -90,3 +90,79 @@ def evidence():
         return Evidence(dataset, table, truth, None, metric=LogLoss(), **(known | changed))
 
     return make
+
+
+@pytest.fixture
+def bench(home):
+    """A project with a dataset and a way to register models of known quality: `bench.train(skill=0.8)`."""
+    from dataclasses import replace
+
+    import numpy as np
+    import pyarrow as pa
+
+    from leaflab.gate.beats_baseline import BeatsBaseline
+    from leaflab.gate.beats_champion import BeatsChampion
+    from leaflab.gate.floor import Floor
+    from leaflab.gate.no_leak import NoLeak
+    from leaflab.gate.same_schema import SameSchema
+    from leaflab.lake.delta import Delta
+    from leaflab.metric.auto import Auto
+    from leaflab.prepare.default import Default
+    from leaflab.scorer import Encoder, Feature, Scorer
+    from leaflab.scorer.predictor import Linear
+    from leaflab.split.random import Random
+    from leaflab.tracking.base import RunSpec
+    from leaflab.tracking.local import Local
+    from leaflab.values import Metric, Model, Raw, Roles
+    from leaflab.workflow.lab import Lab
+    from leaflab.workflow.prepare import prepare
+    from leaflab.workflow.settings import Collect, Evaluate, Predict, Promote
+
+    class Bench:
+        """Its models are linear in x and z, of which only x matters as much as `skill` says."""
+
+        def __init__(self):
+            gates = {"floor": Floor(), "beats_baseline": BeatsBaseline(), "beats_champion": BeatsChampion()}
+            self.lab = Lab(
+                name="toy", seed=0, home=home, dataset=Roles(name="toy", target="y", id="key"), source=None,
+                lake=Delta(path=str(home / "lake")), prepare=Default(), split=Random(), model=None, search=None,
+                executor=None, metric=Auto(), gate={**gates, "no_leak": NoLeak(), "same_schema": SameSchema()},
+                tracking=Local(home=str(home)), collect=Collect(), evaluate=Evaluate(), promote=Promote(),
+                predict=Predict(), verb="promote",
+            )  # fmt: skip
+            self.dataset = self.prepare()
+
+        def prepare(self, rows=4000, seed=0, start=0, **roles):
+            rng = np.random.default_rng(seed)
+            x, z = rng.normal(size=(2, rows))
+            target = np.where(rng.random(rows) < 1 / (1 + np.exp(-2 * x)), "yes", "no")
+            colour = rng.choice(["red", "green", "blue"], rows)
+            keys = [f"k{start + i}" for i in range(rows)]
+            raw = pa.table({"key": keys, "x": x, "z": z, "colour": colour, "y": target, "w": rng.random(rows) + 0.5})
+            lab = replace(self.lab, dataset=replace(self.lab.dataset, drop="w", **roles))
+            return prepare(lab, Raw("toy", seed, f"digest {seed} {rows}", lambda: raw, rows=rows))
+
+        def train(self, skill=1.0, dataset=None, alias="challenger"):
+            """Registers a model; skill 1 is the truth, 0 a constant."""
+            dataset = dataset or self.dataset
+            registry = self.lab.tracking.registry
+            spec = RunSpec("toy", "sweep", f"sweep {skill}", tags={"leaflab.dataset": dataset.id, "leaflab.sweep": "s"})
+            names = [c.name for c in dataset.columns if c.kind == "number"]
+            blocks = tuple({"mean": 0.0, "scale": 1.0} for _ in names)
+            coef = tuple(2.0 * skill if name == "x" else 0.0 for name in names)
+            encoder = Encoder(tuple(Feature(name, name, "number") for name in names))
+            scorer = Scorer(dataset.task, dataset.classes, dataset.columns, encoder,
+                            Linear(blocks, (coef,), (0.0,), "logistic"))  # fmt: skip
+            with self.lab.tracking.start(spec) as run:
+                run.log([Metric("time/fit_seconds", 1.0), Model(scorer.files())])
+            version = registry.register("toy", run.id, {"leaflab.dataset": dataset.id})
+            if alias:
+                registry.point("toy", alias, version.number)
+            return registry.version("toy", number=version.number)
+
+        def asking(self, verb="promote", **settings):
+            """The lab of a command with these settings of its verb."""
+            changed = replace(getattr(self.lab, verb if verb != "run" else "promote"), **settings)
+            return replace(self.lab, verb=verb, **{verb if verb != "run" else "promote": changed})
+
+    return Bench()

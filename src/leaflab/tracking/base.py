@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
+
+from leaflab.values import Artifact, Tag
 
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
@@ -67,9 +70,7 @@ class Run(ABC):
         """Records items; returns without waiting for a server, and nothing logged is lost."""
 
     @abstractmethod
-    def child(
-        self, spec: RunSpec, items: Iterable[Item], *, status: Status, started: float, ended: float
-    ) -> None:
+    def child(self, spec: RunSpec, items: Iterable[Item], *, status: Status, started: float, ended: float) -> None:
         """Records a finished child run whole, once: a child whose key is there already is left as it is."""
 
     @abstractmethod
@@ -79,11 +80,19 @@ class Run(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         from leaflab.errors import CheckFailed, Interrupted
 
-        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
-        self.end("KILLED" if stopped else "FINISHED" if error is None or isinstance(error, CheckFailed) else "FAILED")
+        if error is None or isinstance(error, CheckFailed):
+            self.end("FINISHED")
+        elif isinstance(error, Interrupted | KeyboardInterrupt):
+            self.end("KILLED")
+        else:
+            text = "".join(traceback.format_exception(kind, error, trace))
+            self.log([Tag("leaflab.error", str(error)), Artifact("traceback.txt", text)])
+            self.end("FAILED")
 
 
 class Registry(ABC):

@@ -1,0 +1,168 @@
+"""Opening an MLflow store: quiet, made once however many processes come first, its errors told in one sentence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflab.errors import TrackingError
+from leaflab.tracking.address import is_server, masked, sqlite_file
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["current", "locked", "opened", "quiet", "told"]
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_DISABLE_AGENT_HINT": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the writer itself waits for a server, and spools meanwhile
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_SENTENCES = (
+    (("out-of-date database schema", "Can't locate revision"), "has the schema of another MLflow",
+     "stop its users, back it up and run `mlflow db upgrade`; one made by a newer MLflow needs that MLflow"),
+    (("401", "UNAUTHENTICATED", "not authenticated"), "refuses the credentials",
+     "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+    (("403", "PERMISSION_DENIED"), "does not permit this", "ask for access to the experiment or model"),
+    (("readonly", "read-only", "PermissionError"), "cannot be written", "give yourself write access to it"),
+    (("disk is full", "No space left"), "has no space left on its disk", "make room, or `leaflab clean`"),
+    (("Max retries", "Connection"), "does not answer", "check its address and that it runs"),
+)  # fmt: skip
+_BUSY_MS = 60_000
+_clients: dict[str, MlflowClient] = {}
+_opening = threading.RLock()
+
+
+def quiet() -> None:
+    """Settles MLflow's environment before it is imported: no telemetry, no hints, short waits."""
+    for key, value in _QUIET.items():
+        os.environ.setdefault(key, value)
+
+
+def opened(uri: str) -> MlflowClient:
+    """The client of a store, which is made and migrated if need be.
+
+    Raises:
+        TrackingError: the store cannot be reached, read or written, or is newer than this MLflow.
+    """
+    with _opening, told(uri):
+        if uri not in _clients:
+            _clients[uri] = _open(uri)
+        return _clients[uri]
+
+
+def _open(uri: str) -> MlflowClient:
+    quiet()
+    file = sqlite_file(uri)
+    if "://" not in uri:
+        raise TrackingError(f"The tracking store '{uri}'", "is a folder, which MLflow no longer writes",
+                            hint="use sqlite:///mlflow.db, and `mlflow migrate-filestore` for its runs")  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow import MlflowClient
+
+        if file:
+            _make(uri, file)
+        client = MlflowClient(uri, uri)
+        if file:
+            _settled(client)
+        elif not is_server(uri):
+            client.search_experiments(max_results=1)
+        return client
+
+
+def _make(uri: str, file: Path) -> None:
+    """Creates or migrates a sqlite store under a lock: MLflow's own first use breaks when two processes meet."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    if file.exists() and not os.access(file, os.W_OK):
+        raise TrackingError(
+            f"The tracking store '{file}'", "cannot be written", hint="give yourself write access to it"
+        )
+    with locked(file.parent / ".leaflab" / "locks" / f"{file.name}.lock"):
+        store = SqlAlchemyStore(uri, str(file.parent / "mlartifacts"))
+        with store.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+def _settled(client: MlflowClient) -> None:
+    """Every connection of the store's engines waits its turn, and leaves fsync to checkpoints."""
+    from sqlalchemy import event
+
+    for store in (client._tracking_client.store, client._get_registry_client().store):
+        event.listen(store.engine, "connect", _settle)
+        store.engine.dispose()
+
+
+def _settle(connection: Any, record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a file lock between processes; the system frees it when one dies."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+@contextmanager
+def current(uri: str) -> Iterator[None]:
+    """Makes a store MLflow's global one for a moment: a few of its calls ignore their own client's address."""
+    import mlflow
+    from mlflow.tracking._tracking_service import utils
+
+    with _opening:
+        before, environment = utils._tracking_uri, os.environ.get("MLFLOW_TRACKING_URI")
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(before)
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+            if environment is not None:
+                os.environ["MLFLOW_TRACKING_URI"] = environment
+
+
+@contextmanager
+def told(uri: str) -> Iterator[None]:
+    """Turns what MLflow, its database or the network raise into one sentence."""
+    try:
+        yield
+    except (TrackingError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        said = explained(error, uri)
+        if said is None:
+            raise
+        raise said from error
+
+
+def explained(error: BaseException, uri: str) -> TrackingError | None:
+    """The sentence for an error of the store; None where the error is not the store's."""
+    kind, text = type(error).__module__.partition(".")[0], masked(str(error))
+    if kind not in ("mlflow", "sqlalchemy", "requests", "urllib3", "sqlite3") and not isinstance(error, OSError):
+        return None
+    subject, first = f"The tracking store {masked(uri)}", next(iter(text.strip().splitlines()), kind)
+    for marks, rule, hint in _SENTENCES:
+        if any(mark in text for mark in marks) or type(error).__name__ in marks:
+            return TrackingError(subject, rule, hint=hint)
+    if kind in ("requests", "urllib3"):
+        return TrackingError(subject, "does not answer", hint="check its address and that it runs")
+    return TrackingError(subject, f"failed ({first[:300]})")

@@ -1,0 +1,19 @@
+"""Where artifacts lie on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+__all__ = ["local_path"]
+
+
+def local_path(uri: str) -> Path | None:
+    """The local folder of an artifact URI; None where it is elsewhere.
+
+    >>> local_path("file:///srv/mlartifacts/1"), local_path("s3://bucket/1")
+    (PosixPath('/srv/mlartifacts/1'), None)
+    """
+    if "://" not in uri:
+        return Path(uri.removeprefix("file:"))
+    return Path(unquote(urlparse(uri).path)) if uri.startswith("file://") else None
