@@ -166,3 +166,13 @@ def bench(home):
             return replace(self.lab, verb=verb, **{verb if verb != "run" else "promote": changed})
 
     return Bench()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -57,7 +57,7 @@ class Promote:
     force: bool = False
     rollback: bool = False
     why: str | None = None
-    not_applicable: list[str] = ["beats_champion", "clean_code", "data_fresh"]
+    not_applicable: tuple[str, ...] = ("beats_champion", "clean_code", "data_fresh")
 
 
 @option
