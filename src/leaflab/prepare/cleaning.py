@@ -95,15 +95,15 @@ class Cleaning:
         if twice:
             raise DataError("the table", "must name every column once", got=twice[0])
         roles = self.roles
-        asked = {
+        asked: dict[str, list[str | None]] = {
             "dataset.target": [roles.goal],
             "dataset.time": [roles.time],
             "dataset.group": [roles.group],
             "dataset.weight": [roles.weight],
-            "dataset.id": roles.ids,
-            "dataset.drop": roles.dropped,
-            "prepare.rules": list(self.rules),
-            "split.column": list(aside),
+            "dataset.id": [*roles.ids],
+            "dataset.drop": [*roles.dropped],
+            "prepare.rules": [*self.rules],
+            "split.column": [*aside],
         }
         for key, wanted in asked.items():
             for name in wanted:
@@ -112,7 +112,8 @@ class Cleaning:
                     hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_listed(names)}"
                     raise DataError(f"`{key}`", "must name a column of the table", got=name, hint=hint)
         used: dict[str, str] = {}
-        for role, name in {"target": roles.goal, "weight": roles.weight, "time": roles.time, "group": roles.group}.items():
+        for role in ("target", "weight", "time", "group"):
+            name = getattr(roles, role)
             if name is not None and name in used:
                 raise ConfigError(f"`dataset.{role}`", f"must not be the column of `dataset.{used[name]}`", got=name)
             if name is not None and name in roles.dropped:
@@ -130,7 +131,7 @@ class Cleaning:
                 raise DataError(f"weight column {weight!r}", "must not hold negative numbers")
         if time is not None and (typed[time].column.kind not in ("time", "number") or typed[time].empty):
             example = next((v for v in self.raw[time].slice(0, 1000).to_pylist() if v is not None), None)
-            hint = f"say how its text reads: 'prepare.rules={{\"{time}\": {{kind: time, format: \"%d.%m.%Y %H:%M\"}}}}'"
+            hint = f"say how its text reads: prepare.rules={{{time}: {{kind: time, format: '%d.%m.%Y %H:%M'}}}}"
             raise DataError(f"time column {time!r}", "must hold dates, times or numbers", got=example, hint=hint)
 
     def _kept(self, goal: Goal, typed: Mapping[str, TypedColumn]) -> NDArray[np.bool_]:

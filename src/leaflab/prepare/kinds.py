@@ -133,4 +133,3 @@ def _case_variants(texts: pd.Series[Any], counts: np.ndarray) -> dict[str, str]:
 
 def _quoted(words: tuple[str, ...]) -> str:
     return ", ".join(repr(w) for w in words)
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,14 +29,14 @@ _YES = ("yes", "true", "1", "1.0")
 class Goal:
     """The target, typed: `values` has nulls where a row has none; `positive` is the last of two classes."""
 
-    values: pa.Array
+    values: pa.Array[Any]
     task: Task
     classes: tuple[Any, ...] = ()
     positive: Any = None
     notes: tuple[str, ...] = ()
 
 
-def find_goal(raw: pa.ChunkedArray, roles: Roles, missing: Sequence[str], rule: Mapping[str, Any]) -> Goal:
+def find_goal(raw: pa.ChunkedArray[Any], roles: Roles, missing: Sequence[str], rule: Mapping[str, Any]) -> Goal:
     """Types the target and finds the task.
 
     Args:
@@ -69,8 +69,8 @@ def find_goal(raw: pa.ChunkedArray, roles: Roles, missing: Sequence[str], rule: 
 
 
 def _values(
-    name: str, array: pa.Array, missing: tuple[str, ...], roles: Roles, rule: Mapping[str, Any]
-) -> tuple[pa.Array, list[str]]:
+    name: str, array: pa.Array[Any], missing: tuple[str, ...], roles: Roles, rule: Mapping[str, Any]
+) -> tuple[pa.Array[Any], list[str]]:
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         raise DataError(f"target {name!r}", "must hold numbers or labels", got=str(array.type))
     if pa.types.is_boolean(array.type) or pa.types.is_null(array.type):
@@ -87,7 +87,7 @@ def _values(
     return _whole(pa.array(typed, from_pandas=True)), []
 
 
-def _whole(values: pa.Array) -> pa.Array:
+def _whole(values: pa.Array[Any]) -> pa.Array[Any]:
     """Whole numbers as integers, so that labels read 1 and not 1.0; other floats as they are."""
     if not pa.types.is_floating(values.type):
         return values.cast(pa.int64()) if pa.types.is_integer(values.type) else values
@@ -96,15 +96,18 @@ def _whole(values: pa.Array) -> pa.Array:
     return values.cast(pa.int64()) if small else values.cast(pa.float64())
 
 
-def _texts(array: pa.Array, column: Column, roles: Roles) -> tuple[pa.Array, list[str]]:
+def _texts(array: pa.Array[Any], column: Column, roles: Roles) -> tuple[pa.Array[Any], list[str]]:
     encoded = array.cast(pa.string()).dictionary_encode()
     distinct = pd.Series(encoded.dictionary.to_pandas(), dtype="str")
     indices = encoded.indices
     counts = np.bincount(indices.drop_null().to_numpy(), minlength=len(distinct))
     found = find_text(column.name, distinct, counts, column.missing)
-    numeric = found.column.kind == "number" and len(distinct) > _MAX_INTEGER_CLASSES and roles.task != "multiclass"
-    if numeric or roles.task == "regression":
-        values, _ = parse(distinct, found.column if found.column.kind == "number" else column)
+    readable = found.column.kind == "number"
+    if roles.task == "regression" and not readable:
+        example = next(iter(distinct), None)
+        raise DataError(f"target {column.name!r}", "must hold numbers for dataset.task=regression", got=example)
+    if roles.task == "regression" or (readable and len(distinct) > _MAX_INTEGER_CLASSES and roles.task == "auto"):
+        values, _ = parse(distinct, found.column)
         return _whole(pa.array(values, from_pandas=True).take(indices)), list(found.notes)
     labels, _ = parse(distinct, Column(column.name, "category", missing=column.missing, replace=column.replace))
     labels, notes = _without_dots(column.name, labels)
@@ -121,9 +124,9 @@ def _without_dots(name: str, labels: pd.Series[Any]) -> tuple[pd.Series[Any], li
     return labels.replace(dotted), [f"target {name!r} has labels that end with a dot, read as those without: {some}"]
 
 
-def _counts(name: str, values: pa.Array) -> dict[Any, int]:
-    counted = pc.value_counts(values.drop_null()).to_pylist()
-    counts = {entry["values"]: entry["counts"] for entry in counted}
+def _counts(name: str, values: pa.Array[Any]) -> dict[Any, int]:
+    counted: Any = pc.value_counts(values.drop_null())
+    counts = dict(zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True))
     if not counts:
         raise DataError(f"target {name!r}", "holds no value", hint="choose another column as dataset.target")
     if len(counts) == 1:
@@ -139,7 +142,7 @@ def _task(kind: pa.DataType, counts: Mapping[Any, int], roles: Roles) -> tuple[T
     if roles.task == "binary" and len(counts) != 2:
         raise DataError(subject, "must have two values for dataset.task=binary", got=len(counts))
     if roles.task != "auto":
-        return cast("Task", roles.task), "was declared so"
+        return roles.task, "was declared so"
     if len(counts) == 2:
         return "binary", "has two values"
     if not number:
@@ -173,7 +176,7 @@ def _positive(name: str, counts: Mapping[Any, int], roles: Roles) -> tuple[Any, 
     return rarer, "the rarer"
 
 
-def _numbers(name: str, values: pa.Array) -> pa.Array:
+def _numbers(name: str, values: pa.Array[Any]) -> pa.Array[Any]:
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise DataError(f"target {name!r}", "must hold numbers for regression", got=str(values.type))
     return values.cast(pa.float64())

@@ -39,7 +39,7 @@ class TypedColumn:
     """
 
     column: Column
-    values: pa.Array
+    values: pa.Array[Any]
     bad: NDArray[np.bool_]
     distinct: int
     notes: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class TypedColumn:
         return self.values.null_count == len(self.values)
 
 
-def type_column(name: str, raw: pa.ChunkedArray, missing: Sequence[str], rules: Rules) -> TypedColumn:
+def type_column(name: str, raw: pa.ChunkedArray[Any], missing: Sequence[str], rules: Rules) -> TypedColumn:
     """Finds the rule of a raw column, unless `rules` gives it, and applies it.
 
     Raises:
@@ -73,7 +73,7 @@ def type_column(name: str, raw: pa.ChunkedArray, missing: Sequence[str], rules: 
     return TypedColumn(found.column, taken, rows_bad, seen, found.notes, found.markers)
 
 
-_ARROW = {
+_ARROW: dict[str, Any] = {
     "number": pa.float64(),
     "boolean": pa.float64(),
     "category": pa.string(),
@@ -82,7 +82,7 @@ _ARROW = {
 }
 
 
-def plain_array(name: str, raw: pa.ChunkedArray) -> pa.Array:
+def plain_array(name: str, raw: pa.ChunkedArray[Any]) -> pa.Array[Any]:
     """One array without dictionaries or decimals.
 
     Raises:
@@ -113,7 +113,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def _encoded(array: pa.Array) -> tuple[NDArray[np.int64], pd.Series[Any]]:
+def _encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
     """Codes (-1 for null) and the distinct values they point to; numbers and times stand for themselves."""
     if _is_text(array.type):
         encoded = (array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array).dictionary_encode()
@@ -126,7 +126,9 @@ def _encoded(array: pa.Array) -> tuple[NDArray[np.int64], pd.Series[Any]]:
     return np.arange(len(array)), array.to_pandas()
 
 
-def _find(name: str, kind: pa.DataType, distinct: pd.Series[Any], counts: np.ndarray, missing: tuple[str, ...]) -> Found:
+def _find(
+    name: str, kind: pa.DataType, distinct: pd.Series[Any], counts: np.ndarray, missing: tuple[str, ...]
+) -> Found:
     if _is_text(kind) or pa.types.is_null(kind):
         return find_text(name, distinct, counts, missing)
     if pa.types.is_boolean(kind):
@@ -153,5 +155,5 @@ def _overruled(found: Column, rule: Mapping[str, Any]) -> Column:
 def _refuse_infinite(name: str, raw: pd.Series[Any], values: pd.Series[Any], bad: np.ndarray) -> None:
     if raw.dtype.kind == "f" and bad.any() and np.isinf(raw[bad].to_numpy()).any():
         count = int(np.isinf(raw.to_numpy()).sum())
-        hint = f"say that they mean missing: 'prepare.rules={{\"{name}\": {{missing: [inf, -inf]}}}}'"
+        hint = f"say that they mean missing: prepare.rules={{{name}: {{missing: [inf, -inf]}}}}"
         raise DataError(f"column {name!r}", f"must hold finite numbers; {count} are infinite", hint=hint)

@@ -9,12 +9,26 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-__all__ = ["Column", "Kind", "parse", "typed"]
+__all__ = ["BadTable", "Column", "Kind", "parse", "typed"]
 
 Kind = Literal["number", "boolean", "category", "time", "text"]
 
 TRUE = ("true", "t", "yes", "y", "on", "1")
 FALSE = ("false", "f", "no", "n", "off", "0")
+
+
+class BadTable(ValueError):
+    """A raw table that cannot be typed.
+
+    Args:
+        sentence: what is wrong, without a full stop.
+        columns: the columns it is about.
+        row: place of the row whose value breaks the rule, from 0; None where columns are missing.
+    """
+
+    def __init__(self, sentence: str, columns: tuple[str, ...], row: int | None = None) -> None:
+        super().__init__(sentence)
+        self.columns, self.row = columns, row
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,9 @@ class Column:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         default = {f.name: getattr(Column("", "number"), f.name) for f in fields(self)}
         kept = {k: v for k, v in plain.items() if k in ("name", "kind") or v != default[k]}
-        return {k: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v for k, v in kept.items()}
+        return {
+            k: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v for k, v in kept.items()
+        }
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Column:
@@ -67,21 +83,28 @@ def typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     """The typed frame of a raw one: rules applied, extra columns dropped, optional columns filled with nulls.
 
     Raises:
-        ValueError: a required column is missing, or a value cannot be read under its column's rule; both are named.
+        BadTable: a required column is missing, or a value cannot be read under its column's rule; both are named.
     """
     columns = list(columns)
     absent = [c.name for c in columns if c.required and c.name not in frame.columns]
     if absent:
-        raise ValueError(f"missing column{'s' if len(absent) > 1 else ''}: {', '.join(repr(a) for a in absent)}")
+        plural = "s" if len(absent) > 1 else ""
+        raise BadTable(f"missing column{plural}: {', '.join(repr(a) for a in absent)}", tuple(absent))
     result: dict[str, pd.Series[Any]] = {}
     for column in columns:
         raw = frame[column.name] if column.name in frame.columns else pd.Series(np.nan, index=frame.index)
         values, bad = parse(raw, column)
         if bad.any():
             at = int(np.argmax(bad))
-            raise ValueError(f"column {column.name!r} must hold {_NOUN[column.kind]}, got {raw.iloc[at]!r} in row {at}")
+            what = f"column {column.name!r} must hold {_NOUN[column.kind]}"
+            raise BadTable(f"{what}, got {_plain(raw.iloc[at])!r} in row {at}", (column.name,), at)
         result[column.name] = values
     return pd.DataFrame(result, index=frame.index)
+
+
+def _plain(value: Any) -> Any:
+    """A value as people write it (`inf`, not `np.float64(inf)`)."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def parse(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], np.ndarray]:
@@ -96,7 +119,11 @@ def _parse_number(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], 
     if pd.api.types.is_datetime64_any_dtype(raw) or pd.api.types.is_timedelta64_dtype(raw):
         return pd.Series(np.nan, index=raw.index), raw.notna()
     if pd.api.types.is_numeric_dtype(raw) or pd.api.types.is_bool_dtype(raw):
-        numbers = raw.astype("float64") if raw.dtype.kind in "iufb" else raw.astype("Float64").to_numpy("float64", na_value=np.nan)
+        numbers = (
+            raw.astype("float64")
+            if raw.dtype.kind in "iufb"
+            else raw.astype("Float64").to_numpy("float64", na_value=np.nan)
+        )
         values = pd.Series(np.asarray(numbers, dtype="float64"), index=raw.index)
         present = values.notna()
     else:
@@ -139,7 +166,9 @@ def _parse_time(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], An
         return pd.Series(pd.NaT, index=raw.index).astype("datetime64[us]"), raw.notna()
     else:
         text, gone = _text(raw, column)
-        how: dict[str, Any] = {"format": column.format} if column.format else {"format": "mixed", "dayfirst": column.dayfirst}
+        how: dict[str, Any] = (
+            {"format": column.format} if column.format else {"format": "mixed", "dayfirst": column.dayfirst}
+        )
         values = pd.to_datetime(text.mask(gone), errors="coerce", utc=True, **how)
     if getattr(values.dtype, "tz", None) is not None:
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)

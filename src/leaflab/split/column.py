@@ -55,10 +55,9 @@ class Column(Sized):
         of_value = np.array([self._part(str(value)) for value in values], dtype="int8")
         parts = of_value[codes]
         if not (parts == VALID).any():
-            drawn = by_draw(draws(prepared.table[ROW_ID].to_numpy(), seed), Sized(test_size=0, valid_size=self.valid_size))
+            drawn = by_draw(draws(prepared.table[ROW_ID].to_numpy(), seed), 0.0, self.valid_size)
             parts = np.where((parts == TRAIN) & (drawn == VALID), VALID, parts).astype("int8")
-        wanted = self if (parts == TEST).any() else Sized(test_size=0)
-        return check(parts, prepared, wanted)
+        return check(parts, prepared, test=False)
 
     def _part(self, value: str) -> int:
         given = {TRAIN: self.train, VALID: self.valid, TEST: self.test}

@@ -32,11 +32,11 @@ class Group(Sized):
         if len(groups) < needed:
             raise DataError(f"group column {column!r}", f"must have at least {needed} groups", got=len(groups))
         draw = draws(np.asarray(groups, dtype=object), seed)
-        parts = by_draw(draw, self)
+        parts = by_draw(draw, self.test_size, self.valid_size)
         wanted = {TRAIN, VALID, TEST} if self.test_size else {TRAIN, VALID}
         if set(np.unique(parts)) != wanted:
             parts = self._by_rank(draw)
-        return check(parts[codes], prepared, self)
+        return check(parts[codes], prepared, test=self.test_size > 0)
 
     def _by_rank(self, draw: np.ndarray) -> np.ndarray:
         import numpy as np

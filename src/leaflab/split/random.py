@@ -22,4 +22,4 @@ class Random(Sized):
 
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
         draw = draws(prepared.table[ROW_ID].to_numpy(), seed)
-        return check(by_draw(draw, self), prepared, self)
+        return check(by_draw(draw, self.test_size, self.valid_size), prepared, test=self.test_size > 0)

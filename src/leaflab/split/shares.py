@@ -40,7 +40,7 @@ def draws(keys: NDArray[Any], seed: int) -> NDArray[np.float64]:
 
     >>> import numpy as np
     >>> draws(np.array(["a", "b", "a"]), seed=0).round(3)
-    array([0.484, 0.925, 0.484])
+    array([0.08 , 0.946, 0.08 ])
     """
     import pandas as pd
 
@@ -51,23 +51,23 @@ def draws(keys: NDArray[Any], seed: int) -> NDArray[np.float64]:
     return np.asarray((words >> np.uint64(11)).astype("float64") * 2.0**-53)[codes]
 
 
-def by_draw(draw: NDArray[np.float64], split: Sized) -> NDArray[np.int8]:
+def by_draw(draw: NDArray[np.float64], test_size: float, valid_size: float) -> NDArray[np.int8]:
     """Parts by thresholds on the draws, so that a row's part depends on nothing but its own key."""
-    valid_until = split.test_size + (1 - split.test_size) * split.valid_size
-    return np.where(draw < split.test_size, TEST, np.where(draw < valid_until, VALID, TRAIN)).astype("int8")
+    valid_until = test_size + (1 - test_size) * valid_size
+    return np.where(draw < test_size, TEST, np.where(draw < valid_until, VALID, TRAIN)).astype("int8")
 
 
-def check(parts: NDArray[np.int8], prepared: Prepared, split: Split) -> NDArray[np.int8]:
-    """The parts, if every wanted part has rows and every class stands in train.
+def check(parts: NDArray[np.int8], prepared: Prepared, *, test: bool) -> NDArray[np.int8]:
+    """The parts, if every wanted part has rows (`test`: a test part is wanted) and every class stands in train.
 
     Raises:
         DataError: naming the empty part or the absent classes.
     """
-    wanted = [(TRAIN, "train"), (VALID, "valid"), (TEST, "test")]
+    wanted = [(TRAIN, "train"), (VALID, "valid"), *([(TEST, "test")] if test else [])]
     for code, name in wanted:
-        optional = code == TEST and getattr(split, "test_size", None) == 0
-        if not optional and not (parts == code).any():
-            raise DataError(f"the {name} part", "must have at least one row", got=0, hint="give more rows or other shares")
+        if not (parts == code).any():
+            hint = "give more rows or other shares"
+            raise DataError(f"the {name} part", "must have at least one row", got=0, hint=hint)
     if prepared.classes:
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -76,6 +76,6 @@ def check(parts: NDArray[np.int8], prepared: Prepared, split: Split) -> NDArray[
         absent = [c for c in prepared.classes if c not in present]
         if absent:
             some = ", ".join(repr(c) for c in absent[:5])
-            hint = "merge the class, or choose another split"
-            raise DataError(f"the classes {some}" if len(absent) > 1 else f"the class {some}", "must stand in train", hint=hint)
+            subject = f"the classes {some}" if len(absent) > 1 else f"the class {some}"
+            raise DataError(subject, "must stand in train", hint="merge the class, or choose another split")
     return parts

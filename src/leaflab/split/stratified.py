@@ -34,13 +34,13 @@ class Stratified(Sized):
         ids = prepared.table[ROW_ID].to_numpy()
         draw = draws(ids, seed)
         if not prepared.classes:
-            return check(by_draw(draw, self), prepared, self)
+            return check(by_draw(draw, self.test_size, self.valid_size), prepared, test=self.test_size > 0)
         classes = pd.factorize(prepared.table[prepared.roles.goal].to_pandas())[0]
         if self.exact:
             order = pd.Series(draw).groupby(classes)
             draw = ((order.rank(method="dense") - 0.5) / order.transform("nunique")).to_numpy()
-        parts = by_draw(draw, self)
+        parts = by_draw(draw, self.test_size, self.valid_size)
         for code in np.setdiff1d(classes, classes[parts == TRAIN]):
             last = draw[classes == code].max()
             parts[np.isin(ids, ids[(classes == code) & (draw == last)])] = TRAIN
-        return check(parts, prepared, self)
+        return check(parts, prepared, test=self.test_size > 0)

@@ -30,7 +30,9 @@ class Time(Sized):
         moments, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
         needed = 3 if self.test_size else 2
         if len(moments) < needed:
-            raise DataError(f"time column {column!r}", f"must have at least {needed} different moments", got=len(moments))
+            raise DataError(
+                f"time column {column!r}", f"must have at least {needed} different moments", got=len(moments)
+            )
         before = np.cumsum(counts)
         first_test = len(moments)
         if self.test_size:
@@ -38,7 +40,7 @@ class Time(Sized):
         first_valid = self._cut(before, before[first_test - 1] * (1 - self.valid_size), 1, first_test - 1)
         part = np.full(len(moments), TRAIN, dtype="int8")
         part[first_valid:], part[first_test:] = VALID, TEST
-        return check(part[codes], prepared, self)
+        return check(part[codes], prepared, test=self.test_size > 0)
 
     def _cut(self, before: np.ndarray, rows: float, least: int, most: int) -> int:
         """Index of the first moment after the cut, so that about `rows` rows come before it."""

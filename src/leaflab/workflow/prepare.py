@@ -14,6 +14,8 @@ from leaflab.workflow.collect import collect
 from leaflab.workflow.recording import record_prepare
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from leaflab.lake.base import Lake, TableVersion
     from leaflab.prepare.base import Prepared
     from leaflab.values import Raw
@@ -63,15 +65,18 @@ def load_dataset(lake: Lake, wanted: str) -> Dataset:
 
 def _recipe(lab: Lab, raw: Raw) -> str:
     """Everything that decides what a dataset holds."""
-    options = {room: [type(o).__name__, asdict(o)] for room, o in (("prepare", lab.prepare), ("split", lab.split))}  # type: ignore[call-overload]
-    return fold({**options, "raw": raw.digest, "roles": asdict(lab.dataset), "seed": lab.seed, "version": PREPARE_VERSION})
+    options: list[Any] = [lab.prepare, lab.split, lab.dataset]
+    settings = [[type(option).__name__, asdict(option)] for option in options]
+    return fold({"raw": raw.digest, "settings": settings, "seed": lab.seed, "version": PREPARE_VERSION})
 
 
 def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
     import pyarrow as pa
 
     codes = lab.split.assign(prepared, lab.seed)
-    parts = {part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)}
+    parts: dict[str, pa.Table] = {
+        part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)
+    }
     return Dataset(
         name=raw.name,
         task=prepared.task,
@@ -110,5 +115,5 @@ def _write(lake: Lake, dataset: Dataset, recipe: str) -> dict[str, int]:
 def _load(lake: Lake, version: TableVersion) -> Dataset:
     plain = version.meta["dataset"]
     versions = {**plain["versions"], PARTS[-1]: version.version}
-    parts = {part: lake.read(f"dataset/{plain['name']}/{part}", versions[part]) for part in PARTS}
+    parts: dict[str, pa.Table] = {part: lake.read(f"dataset/{plain['name']}/{part}", versions[part]) for part in PARTS}
     return from_manifest(plain, parts, versions)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from leaflab.errors import CheckFailed
 from leaflab.tracking.base import RunSpec
 from leaflab.values import PARTS, Input, Metric, Tag
 
@@ -70,5 +69,5 @@ def _quarantine(lab: Lab, raw: Raw, prepared: Prepared) -> None:
 
     schema = pa.schema({"source": "string", "line": "int64", "rule": "string", "reason": "string", "raw": "string"})
     where = f"raw/{raw.name}@{raw.version}"
-    rows = [{"source": where, "line": q.line, "rule": q.rule, "reason": q.reason, "raw": q.raw} for q in prepared.quarantine]
+    rows = [asdict(row) | {"source": where} for row in prepared.quarantine]
     lab.lake.write(f"quarantine/{raw.name}", pa.Table.from_pylist(rows, schema=schema), mode="append")
