@@ -1,0 +1,31 @@
+"""Frozen records that cross rooms; no behaviour beyond what a record knows of itself."""
+
+from __future__ import annotations
+
+from leaflab.values.data import PARTS, ROW_ID, Dataset, Part, Raw, Roles, Task, roles_key
+from leaflab.values.items import Artifact, Input, Item, Metric, Model, Param, Tag
+from leaflab.values.models import Evidence, Judged, State, Trial, Verdict, Version
+
+__all__ = [
+    "PARTS",
+    "ROW_ID",
+    "Artifact",
+    "Dataset",
+    "Evidence",
+    "Input",
+    "Item",
+    "Judged",
+    "Metric",
+    "Model",
+    "Param",
+    "Part",
+    "Raw",
+    "Roles",
+    "State",
+    "Tag",
+    "Task",
+    "Trial",
+    "Verdict",
+    "Version",
+    "roles_key",
+]
