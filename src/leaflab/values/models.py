@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from leaflab.metric.base import Metric as Scoring
     from leaflab.values.data import Dataset
 
 __all__ = ["Evidence", "Judged", "State", "Trial", "Verdict", "Version"]
