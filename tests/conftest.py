@@ -104,6 +104,7 @@ def bench(home):
     from leaflab.gate.beats_champion import BeatsChampion
     from leaflab.gate.floor import Floor
     from leaflab.gate.no_leak import NoLeak
+    from leaflab.gate.parity import Parity
     from leaflab.gate.same_schema import SameSchema
     from leaflab.lake.delta import Delta
     from leaflab.metric.auto import Auto
@@ -126,7 +127,7 @@ def bench(home):
             self.lab = Lab(
                 name="toy", seed=0, home=home, dataset=Roles(name="toy", target="y", id="key"), source=None,
                 lake=Delta(path=str(home / "lake")), prepare=Default(), split=Random(), model=None, search=None,
-                executor=None, metric=Auto(), gate={**gates, "no_leak": NoLeak(), "same_schema": SameSchema()},
+                executor=None, metric=Auto(), gate={**gates, "no_leak": NoLeak(), "same_schema": SameSchema(), "parity": Parity()},
                 tracking=Local(home=str(home)), collect=Collect(), evaluate=Evaluate(), promote=Promote(),
                 predict=Predict(), verb="promote",
             )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Literal, Self
 from leaflab.values import Artifact, Tag
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from leaflab.scorer import Scorer
     from leaflab.values import Item, Version
 
@@ -129,6 +132,10 @@ class Registry(ABC):
         Raises:
             ModelError: its files are missing or cannot be loaded.
         """
+
+    def ways(self, version: Version) -> Mapping[str, Callable[[pd.DataFrame], np.ndarray]]:
+        """How a version can be asked: name of the way to a function from raw rows to scores."""
+        return {"files": self.scorer(version).score}
 
 
 class Tracking(ABC):

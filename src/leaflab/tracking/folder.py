@@ -126,10 +126,10 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _environment_files(pins: list[str]) -> dict[str, str]:
-    """The model's own needs stand in requirements.txt; environments made to serve it need MLflow besides."""
-    mlflow, python = f"mlflow=={version('mlflow')}", platform.python_version()
-    lines = "".join(f"  - {pin}\n" for pin in [mlflow, *pins])
-    conda = "  - pip:\n" + "".join(f"    - {pin}\n" for pin in [mlflow, *pins])
+    """MLflow stands among the needs, as in its own models: an environment made from them alone must load the model."""
+    pins, python = [f"mlflow=={version('mlflow')}", *pins], platform.python_version()
+    lines = "".join(f"  - {pin}\n" for pin in pins)
+    conda = "  - pip:\n" + "".join(f"    - {pin}\n" for pin in pins)
     return {
         "requirements.txt": "".join(f"{pin}\n" for pin in pins),
         "python_env.yaml": f"python: {python}\nbuild_dependencies:\n  - pip\ndependencies:\n{lines}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from leaflab.tracking.reading import loaded, newest_model
 from leaflab.values import Version
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     from mlflow import MlflowClient
 
     from leaflab.scorer import Scorer
@@ -128,6 +130,12 @@ class MlflowRegistry(Registry):
         with told(self.address):
             location = self._client.get_model_version_download_uri(version.name, str(version.number))
             return loaded(self.address, location, f"models:/{version.name}/{version.number}")
+
+    def ways(self, version: Version) -> Mapping[str, Callable[[pd.DataFrame], np.ndarray]]:
+        from leaflab.tracking.asking import as_pyfunc, as_rest, asked
+
+        model = as_pyfunc(self.address, f"models:/{version.name}/{version.number}")
+        return {**super().ways(version), "pyfunc": asked(model), "REST": as_rest(model)}
 
     def _one(self, name: str, number: int) -> Version:
         return _version(self._client.get_model_version(name, str(number)))
