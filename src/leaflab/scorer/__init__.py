@@ -8,9 +8,9 @@ pandas and (only for boosters) lightgbm, and nothing of leaflab. Training and se
 
 from __future__ import annotations
 
-from .columns import Column, parse, typed
+from .columns import BadTable, Column, parse, typed
 from .encoder import Encoder, Feature
 from .pyfunc import _load_pyfunc
 from .score import Scorer
 
-__all__ = ["Column", "Encoder", "Feature", "Scorer", "_load_pyfunc", "parse", "typed"]
+__all__ = ["BadTable", "Column", "Encoder", "Feature", "Scorer", "_load_pyfunc", "parse", "typed"]

@@ -21,14 +21,14 @@ class BadTable(ValueError):
     """A raw table that cannot be typed.
 
     Args:
-        sentence: what is wrong, without a full stop.
+        rule: what is wrong, without a full stop.
         columns: the columns it is about.
         row: place of the row whose value breaks the rule, from 0; None where columns are missing.
     """
 
-    def __init__(self, sentence: str, columns: tuple[str, ...], row: int | None = None) -> None:
-        super().__init__(sentence)
-        self.columns, self.row = columns, row
+    def __init__(self, rule: str, columns: tuple[str, ...], row: int | None = None) -> None:
+        super().__init__(rule if row is None else f"{rule} in row {row}")
+        self.rule, self.columns, self.row = rule, columns, row
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
         if bad.any():
             at = int(np.argmax(bad))
             what = f"column {column.name!r} must hold {_NOUN[column.kind]}"
-            raise BadTable(f"{what}, got {_plain(raw.iloc[at])!r} in row {at}", (column.name,), at)
+            raise BadTable(f"{what}, got {_plain(raw.iloc[at])!r}", (column.name,), at)
         result[column.name] = values
     return pd.DataFrame(result, index=frame.index)
 
