@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leaflab.errors import DataError, ModelError
 from leaflab.metric.all import score_all
 from leaflab.values import ROW_ID, Evidence, Judged
+from leaflab.workflow.parity import parity_report
 from leaflab.workflow.prepare import load_dataset
 
 if TYPE_CHECKING:
@@ -239,6 +240,9 @@ def looks(lab: Lab, subject: Subject) -> int:
 
 def _extra(lab: Lab, subject: Subject, before: Subject | None) -> dict[str, Any]:
     found: dict[str, Any] = {"leaks": subject.dataset.facts.get("leaks", [])}
+    if subject.version and "parity" in lab.gate:
+        ways = lab.tracking.registry.ways(subject.version)
+        found["parity"] = parity_report(subject.scorer, ways, subject.dataset.parts["test"])
     if before:
         found["champion"] = {"columns": before.scorer.columns, "classes": before.scorer.classes}
     return found
