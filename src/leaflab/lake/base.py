@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,9 +50,18 @@ class Lake(ABC):
         *,
         mode: Literal["overwrite", "append"] = "overwrite",
         digest: str = "",
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        new_columns: Literal["add", "refuse"] = "refuse",
     ) -> TableVersion:
-        """Commits one new version.
+        """Commits one new version; content that is the newest version's already makes none.
+
+        Args:
+            name: the table.
+            data: the rows; a stream is drawn once and never held whole.
+            mode: "append" keeps the rows that are there; a column that the new rows lack is null in them.
+            digest: content digest of `data`; "" to have it computed ("overwrite"), or left out ("append").
+            meta: what to record with the version; a function is called once all rows are drawn.
+            new_columns: what an append does with columns the table lacks; they are null in older rows.
 
         Raises:
             LakeError: the lake cannot be written, or a column's type or name cannot be kept without loss.
@@ -69,6 +78,10 @@ class Lake(ABC):
     @abstractmethod
     def versions(self, name: str) -> list[TableVersion]:
         """The versions of a table, oldest first; empty where the table does not exist."""
+
+    def current(self, name: str) -> TableVersion | None:
+        """The version that `read` gives where none is named; None where the table does not exist."""
+        return next(reversed(self.versions(name)), None)
 
     @abstractmethod
     def tables(self) -> list[str]:

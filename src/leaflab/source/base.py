@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
-__all__ = ["BadLine", "Reading", "Source"]
+__all__ = ["BadLine", "Reading", "Reread", "Source"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,18 @@ class BadLine:
     reason: str
     raw: str
     source: str = ""
+
+
+class Reread(Exception):
+    """What was assumed of a source from its head proved wrong halfway (text in a column of integers): draw anew.
+
+    Args:
+        reading: the same source, read with what is known now; it never asks for the same change twice.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__("the source must be read anew")
+        self.reading = reading
 
 
 @dataclass
@@ -42,11 +56,28 @@ class Reading:
     bad: list[BadLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def table(self) -> pa.Table:
-        """All batches as one table."""
+    def stream(self) -> pa.RecordBatchReader:
+        """The batches as Arrow's stream, drawn once."""
         import pyarrow as pa
 
-        return pa.Table.from_batches(list(self.batches), schema=self.schema)
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches)
+
+    def into(self, use: Callable[[Reading], T]) -> tuple[T, Reading]:
+        """Gives this reading to `use`, or the one that replaces it, and returns the result and the reading used."""
+        reading = self
+        while True:
+            try:
+                return use(reading), reading
+            except Reread as again:
+                reading = again.reading
+
+    def table(self) -> pa.Table:
+        """All batches as one table; `bad` and `notes` are then complete."""
+        import pyarrow as pa
+
+        table, used = self.into(lambda reading: pa.Table.from_batches(list(reading.batches), schema=reading.schema))
+        self.bad[:], self.notes[:] = used.bad, used.notes
+        return table
 
 
 class Source(ABC):

@@ -1,0 +1,79 @@
+"""What the first bytes of a file tell: its format, encoding, delimiter."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import Counter
+
+__all__ = ["FALLBACK", "delimiter_of", "encoding_of", "format_of", "has_valid_utf8"]
+
+FALLBACK = "cp1252"
+_DELIMITERS = ",;\t|"
+_MAGIC = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"PK\x03\x04": "zip",
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"%PDF": "PDF",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"RIFF": "a sound or video file",
+}
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def format_of(head: bytes) -> str:
+    """What a binary file is by its first bytes; "" for text and for what is not known."""
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def encoding_of(head: bytes) -> str:
+    """The encoding of a text file: its mark, UTF-16 by its zero bytes, UTF-8 if it reads as such, else Windows-1252.
+
+    >>> encoding_of("naïve".encode()), encoding_of("naïve".encode("latin-1")), encoding_of("a,b".encode("utf-16-le"))
+    ('utf-8', 'cp1252', 'utf-16-le')
+    """
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) > len(head) // 5:
+        return "utf-16-le" if odd > even else "utf-16-be"
+    if has_valid_utf8(head) or head.isascii():
+        return "utf-8"
+    return FALLBACK
+
+
+def has_valid_utf8(data: bytes) -> bool:
+    """Whether bytes hold more well-formed multi-byte characters of UTF-8 than malformed ones."""
+    text = data.decode("utf-8", errors="replace")
+    wide = sum(map(text.count, {c for c in set(text) if c > "\x7f" and c != "\ufffd"}))
+    return wide > text.count("\ufffd")
+
+
+def delimiter_of(text: str) -> str:
+    """The delimiter that cuts most lines into the same number of fields, more than one; a comma where none does.
+
+    >>> delimiter_of("a;b\\n1,5;2\\n2,5;3\\n"), delimiter_of("a\\tb\\n1\\t2"), delimiter_of("alone\\n1")
+    (';', '\\t', ',')
+    """
+    best, score = ",", (0.0, 0)
+    for delimiter in _DELIMITERS:
+        lines = text.splitlines()[:200]
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+        if not widths:
+            continue
+        width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
+        if width > 1 and (count / sum(widths.values()), width) > score:
+            best, score = delimiter, (count / sum(widths.values()), width)
+    return best

@@ -1,0 +1,132 @@
+"""`leaflab collect`: reads a source into a versioned raw table of the lake."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from leaflab.errors import SourceError
+from leaflab.identity import fold
+from leaflab.tracking.base import RunSpec
+from leaflab.values import Input, Metric, Raw, Tag
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from leaflab.lake.base import TableVersion
+    from leaflab.source.base import Reading
+    from leaflab.values import Item
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["collect"]
+
+_log = logging.getLogger(__name__)
+
+
+def collect(lab: Lab) -> Raw:
+    """The source as a version of `raw/<name>`; one that holds the same rows already is used as it is.
+
+    Raises:
+        SourceError: the source cannot be read, or another source with other columns goes by this name.
+        LakeError: the lake cannot be written, or a column cannot be kept without loss.
+    """
+    started = time.time()
+    name = f"raw/{lab.dataset.name}"
+    before = lab.lake.current(name)
+    written, reading = lab.source.read().into(lambda reading: _write(lab, name, reading, before))
+    raw = Raw(
+        name=str(lab.dataset.name),
+        version=written.version,
+        digest=written.digest,
+        load=lambda: lab.lake.read(name, written.version),
+        uri=str(written.meta.get("uri", reading.uri)),
+        rows=written.rows,
+        quarantined=len(reading.bad),
+    )
+    for note in reading.notes:
+        _log.info("  %s", note)
+    same = before is not None and before.version == written.version
+    _log.info("%s%s", raw, "; nothing changed" if same else "")
+    if lab.verb == "collect":
+        _record(lab, raw, written, time.time() - started)
+    return raw
+
+
+def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -> TableVersion:
+    if before is not None and lab.collect.mode == "overwrite" and lab.collect.on_new_columns == "refuse":
+        _same_source(name, reading, before)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from reading.batches
+        _quarantine(lab, reading)
+
+    import pyarrow as pa
+
+    return lab.lake.write(
+        name,
+        pa.RecordBatchReader.from_batches(reading.schema, batches()),
+        mode=lab.collect.mode,
+        meta=lambda: _lineage(reading),
+        new_columns=lab.collect.on_new_columns,
+    )
+
+
+def _same_source(name: str, reading: Reading, before: TableVersion) -> None:
+    """Refuses to replace one source's table by another source's with other columns: most likely a slip of the name."""
+    known, new = set(before.meta.get("schema", {})), set(reading.schema.names)
+    if before.meta.get("uri") in (None, reading.uri) or not known or known == new:
+        return
+    columns = ", ".join(map(repr, sorted(known ^ new)[:5]))
+    raise SourceError(
+        f"'{name}'",
+        f"was collected from {before.meta['uri']} with other columns than {reading.uri} has ({columns})",
+        hint="give this one another dataset.name, or set collect.on_new_columns=add",
+    )
+
+
+def _lineage(reading: Reading) -> Mapping[str, Any]:
+    return {
+        "uri": reading.uri,
+        "who": f"{getpass.getuser()}@{platform.node()}",
+        "quarantined": len(reading.bad),
+        "schema": {field.name: str(field.type) for field in reading.schema},
+        "notes": list(reading.notes),
+    }
+
+
+def _quarantine(lab: Lab, reading: Reading) -> None:
+    """Sets bad lines aside before the rows are committed; the same lines are set aside once."""
+    if not reading.bad:
+        return
+    import pyarrow as pa
+
+    rows = [
+        {"source": b.source or reading.uri, "line": b.line, "rule": "unreadable", "reason": b.reason, "raw": b.raw}
+        for b in reading.bad
+    ]
+    name, key = f"quarantine/{lab.dataset.name}", fold({"rows": rows})
+    if all(version.meta.get("key") != key for version in lab.lake.versions(name)):
+        schema = pa.schema({"source": "string", "line": "int64", "rule": "string", "reason": "string", "raw": "string"})
+        lab.lake.write(name, pa.Table.from_pylist(rows, schema=schema), mode="append", meta={"key": key})
+
+
+def _record(lab: Lab, raw: Raw, written: TableVersion, seconds: float) -> None:
+    """One MLflow run a version; collecting the same rows again continues it."""
+    key = f"collect {raw.name}@{raw.version} {raw.digest}"
+    spec = RunSpec(lab.name, "collect", f"collect {raw.name}", key=key, adopt=True)
+    with lab.tracking.start(spec) as run:
+        run.log(_items(raw, written, seconds))
+
+
+def _items(raw: Raw, written: TableVersion, seconds: float) -> Iterator[Item]:
+    yield Metric("rows/in", raw.rows + raw.quarantined)
+    yield Metric("rows/out", raw.rows)
+    yield Metric("rows/quarantined", raw.quarantined)
+    yield Metric("time/collect_seconds", seconds)
+    yield Tag("leaflab.source", raw.uri)
+    schema = written.meta.get("schema", {})
+    yield Input(raw.name, raw.digest, "raw", f"lake/raw/{raw.name}@{raw.version}", raw.rows, schema)

@@ -1,0 +1,248 @@
+"""The lake gives back what was written, whole versions only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from leaflab.errors import LakeError
+from leaflab.identity import digest
+from leaflab.lake.delta import Delta
+
+TABLE = pa.table({"a": [1, None, 3], "price (€), [net]": ["x", "", None]})
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Delta:
+    return Delta(path=str(tmp_path / "lake"))
+
+
+def test_an_empty_lake_is_empty(lake: Delta) -> None:
+    assert lake.tables() == []
+    assert lake.versions("raw/t") == []
+    assert lake.current("raw/t") is None
+    assert not Path(lake.path).exists()
+
+
+def test_what_was_written_is_read(lake: Delta) -> None:
+    version = lake.write("raw/t", TABLE, meta={"uri": "t.csv"})
+    assert (version.version, version.rows, version.digest) == (0, 3, digest(TABLE).table)
+    assert lake.read("raw/t").equals(TABLE)
+    assert lake.read("raw/t", columns=["a"]).column_names == ["a"]
+    assert lake.versions("raw/t") == [version]
+    assert lake.current("raw/t") == version
+    assert version.meta == {"uri": "t.csv"}
+    assert abs(version.written - time.time()) < 60
+    assert version.size > 0
+
+
+def test_names_have_folders(lake: Delta) -> None:
+    for name in ("raw/t", "dataset/t/train", "dataset/t/test", "quarantine/t"):
+        lake.write(name, TABLE)
+    assert lake.tables() == ["dataset/t/test", "dataset/t/train", "quarantine/t", "raw/t"]
+
+
+@pytest.mark.parametrize("name", ["../t", "raw/../t", "/t", "raw//t", "", "raw/t/"])
+def test_a_name_stays_inside_the_lake(lake: Delta, name: str) -> None:
+    with pytest.raises(LakeError, match="is no table name"):
+        lake.write(name, TABLE)
+
+
+def test_the_same_content_makes_no_new_version(lake: Delta) -> None:
+    first = lake.write("raw/t", TABLE)
+    again = lake.write("raw/t", TABLE.cast(pa.schema([("a", pa.int32()), (TABLE.column_names[1], pa.large_string())])))
+    assert again == first
+    assert lake.write("raw/t", TABLE, digest=first.digest) == first
+    assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
+
+
+def test_older_versions_stay_readable(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+    other = pa.table({"a": ["now text"], "b": [1.5]})
+    lake.write("raw/t", other)
+    assert lake.read("raw/t").equals(other)
+    assert lake.read("raw/t", 0).equals(TABLE)
+    assert [v.rows for v in lake.versions("raw/t")] == [3, 1]
+
+
+def test_what_is_not_there_is_named(lake: Delta) -> None:
+    with pytest.raises(LakeError, match=r"'raw/t' is not in the lake .*: run `leaflab lake`"):
+        lake.read("raw/t")
+    lake.write("raw/t", TABLE)
+    with pytest.raises(LakeError, match="'raw/t' has no such version, got 7: it has 0 to 0"):
+        lake.read("raw/t", 7)
+
+
+def test_rows_come_back_in_the_order_they_were_written(lake: Delta, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaflab.lake.staging._ROWS_A_FILE", 10)
+    table = pa.table({"a": list(range(95))})
+    lake.write("raw/t", pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=7)))
+    assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) > 5
+    assert lake.read("raw/t").column("a").to_pylist() == list(range(95))
+    lake.write("raw/t", pa.table({"a": [95]}), mode="append")
+    assert lake.read("raw/t").column("a").to_pylist() == list(range(96))
+
+
+def test_an_append_adds_rows(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+    version = lake.write("raw/t", TABLE.select([1, 0]).slice(0, 1), mode="append")
+    assert (version.rows, version.digest) == (4, "")
+    assert lake.read("raw/t").column("a").to_pylist() == [1, None, 3, 1]
+
+
+def test_an_append_refuses_new_columns_unless_they_may_be_added(lake: Delta) -> None:
+    lake.write("raw/t", pa.table({"a": [1], "b": ["x"]}))
+    more = pa.table({"a": [2], "new": [2.5]})
+    with pytest.raises(LakeError, match=r"'raw/t' has no column 'new': set collect.on_new_columns=add"):
+        lake.write("raw/t", more, mode="append")
+    lake.write("raw/t", more, mode="append", new_columns="add")
+    assert lake.read("raw/t").to_pylist() == [{"a": 1, "b": "x", "new": None}, {"a": 2, "b": None, "new": 2.5}]
+
+
+def test_an_append_refuses_another_type(lake: Delta) -> None:
+    lake.write("raw/t", pa.table({"a": [1]}))
+    with pytest.raises(LakeError, match="column 'a' is string and 'raw/t' keeps it as int64"):
+        lake.write("raw/t", pa.table({"a": ["x"]}), mode="append")
+    assert lake.read("raw/t").to_pylist() == [{"a": 1}]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array(["a", None, "a"]).dictionary_encode(),
+        pa.array([1, None], "uint8"),
+        pa.array([1, None], "uint64"),
+        pa.array([1.5, None], "float16"),
+        pa.array([None, None]),
+        pa.array([0, None], pa.timestamp("ns", "Europe/Paris")),
+        pa.array([0, None], pa.timestamp("s")),
+        pa.array([dt.date(2020, 1, 1)], pa.date64()),
+        pa.array([b"ab", None], pa.binary(2)),
+        pa.array([[1], None], pa.large_list(pa.int8())),
+        pa.array([{"a": 1}, None]),
+    ],
+)
+def test_types_survive_without_loss(lake: Delta, array: pa.Array) -> None:
+    table = pa.table({"c": array})
+    version = lake.write("raw/t", table)
+    read = lake.read("raw/t")
+    assert digest(read).table == version.digest
+    assert [str(v) for v in read.column("c").to_pylist()] == [str(v) for v in array.to_pylist()] or "Paris" in str(
+        array.type
+    )
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([2**64 - 1], "uint64"),
+        pa.array([1], pa.timestamp("ns")),
+        pa.array([1], pa.duration("s")),
+        pa.array([1], pa.time32("s")),
+    ],
+)
+def test_what_cannot_survive_is_refused_by_name(lake: Delta, array: pa.Array) -> None:
+    lake.write("raw/t", TABLE)
+    with pytest.raises(LakeError, match="column 'odd one'"):
+        lake.write("raw/t", pa.table({"fine": [1], "odd one": array}))
+    assert lake.read("raw/t").equals(TABLE)
+    assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
+
+
+def test_names_that_differ_only_in_case_are_refused(lake: Delta) -> None:
+    with pytest.raises(LakeError, match="column 'Price' differs from 'price' only in case"):
+        lake.write("raw/t", pa.table({"price": [1], "Price": [2]}))
+    assert lake.tables() == []
+
+
+def test_a_source_that_fails_halfway_leaves_nothing(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+
+    def broken() -> object:
+        yield TABLE.to_batches()[0]
+        raise RuntimeError("the cable was pulled")
+
+    with pytest.raises(RuntimeError, match="cable"):
+        lake.write("raw/t", pa.RecordBatchReader.from_batches(TABLE.schema, broken()))
+    assert lake.read("raw/t").equals(TABLE)
+    assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
+
+
+def test_meta_may_be_known_only_when_all_rows_are_drawn(lake: Delta) -> None:
+    seen: list[int] = []
+
+    def batches() -> object:
+        for batch in TABLE.to_batches(max_chunksize=1):
+            seen.append(batch.num_rows)
+            yield batch
+
+    stream = pa.RecordBatchReader.from_batches(TABLE.schema, batches())
+    assert lake.write("raw/t", stream, meta=lambda: {"batches": len(seen)}).meta == {"batches": 3}
+
+
+def test_a_lake_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file in the way")
+    with pytest.raises(LakeError, match="lake table 'raw/t' in '.*' cannot be written"):
+        Delta(path=str(tmp_path / "lake")).write("raw/t", TABLE)
+
+
+def test_any_delta_reader_opens_it(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+    assert DeltaTable(f"{lake.path}/raw/t").to_pyarrow_table().equals(TABLE)
+
+
+_WRITER = """
+import sys, pyarrow as pa
+from leaflab.lake.delta import Delta
+lake, who, mode = Delta(path=sys.argv[1]), sys.argv[2], sys.argv[3]
+for i in range(8):
+    lake.write("raw/t", pa.table({"who": [f"{who}-{i}"]}), mode=mode)
+"""
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_two_writers_at_once_both_land(lake: Delta, mode: str) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, lake.path, who, mode]) for who in "ab"]
+    assert [w.wait(60) for w in writers] == [0, 0]
+    versions = lake.versions("raw/t")
+    assert len(versions) == 16
+    if mode == "append":
+        assert versions[-1].rows == 16
+        assert sorted(lake.read("raw/t").column("who").to_pylist()) == sorted(
+            f"{w}-{i}" for w in "ab" for i in range(8)
+        )
+    else:
+        assert {lake.read("raw/t", v.version).num_rows for v in versions} == {1}
+
+
+_SLOW = """
+import sys, time, pyarrow as pa
+from leaflab.lake.delta import Delta
+def batches():
+    while True:
+        yield pa.record_batch({"a": list(range(100000))})
+        print("wrote", flush=True)
+Delta(path=sys.argv[1]).write("raw/t", pa.RecordBatchReader.from_batches(pa.schema([("a", pa.int64())]), batches()))
+"""
+
+
+def test_kill_nine_during_a_write_leaves_the_previous_version(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+    writer = subprocess.Popen([sys.executable, "-c", _SLOW, lake.path], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    for _ in range(3):
+        writer.stdout.readline()
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.communicate()
+    assert lake.read("raw/t").equals(TABLE)
+    assert len(lake.versions("raw/t")) == 1
+    assert lake.write("raw/t", TABLE.slice(1)).version == 1
