@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,12 +45,10 @@ def parity_report(
         table: typed rows to start from.
     """
     ways = {**ways, "batches": lambda frame: _batched(scorer, frame)}
-    report = [
-        _compared("typed rows", "plain", lambda: _typed(scorer, table), lambda: scorer.score(_raw(scorer, table)))
-    ]
-    for rows, frame in adversarial(scorer.columns, _raw(scorer, table)).items():
-        for path, ask in ways.items():
-            report.append(_compared(path, rows, lambda a=ask, f=frame: a(f), lambda f=frame: scorer.score(f)))
+    frame = _raw(scorer, table)
+    report = [_compared("typed rows", "plain", partial(_typed, scorer, table), partial(scorer.score, frame))]
+    for rows, odd in adversarial(scorer.columns, frame).items():
+        report += [_compared(path, rows, partial(ask, odd), partial(scorer.score, odd)) for path, ask in ways.items()]
     return report
 
 
@@ -76,7 +75,8 @@ def adversarial(columns: Iterable[Column], frame: pd.DataFrame) -> dict[str, pd.
         "one row": frame.head(1),
     }
     if texts:
-        made["unseen categories"] = frame.assign(**dict.fromkeys(texts, "never seen before"))
+        unseen = pd.Series("never seen before", index=frame.index, dtype=object)
+        made["unseen categories"] = frame.assign(**dict.fromkeys(texts, unseen))
         made["odd characters"] = frame.assign(**dict.fromkeys(texts, odd))
     if numbers:
         made["integers"] = frame.assign(**{name: values.fillna(0).astype("int64") for name, values in whole.items()})
@@ -96,8 +96,6 @@ def _with_nulls(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _raw(scorer: Scorer, table: pa.Table) -> pd.DataFrame:
     """Typed rows as a caller would send them: times as the text their rule reads, categories as text."""
-    import pandas as pd
-
     frame: pd.DataFrame = table.slice(0, _ROWS).select([c.name for c in scorer.columns]).to_pandas()
     for column in scorer.columns:
         if column.kind == "time":
@@ -124,8 +122,8 @@ def _compared(path: str, rows: str, ask: Callable[[], np.ndarray], expect: Calla
     except Exception as error:  # a way that fails is a finding, whatever it raises
         return {"path": path, "rows": rows, "ulps": float("inf"), "error": f"{type(error).__name__}: {error}"[:300]}
     if answer.shape != expected.shape:
-        error = f"answers of shape {answer.shape}, not {expected.shape}"
-        return {"path": path, "rows": rows, "ulps": float("inf"), "error": error}
+        shapes = f"answers of shape {answer.shape}, not {expected.shape}"
+        return {"path": path, "rows": rows, "ulps": float("inf"), "error": shapes}
     unit = np.spacing(np.maximum(np.abs(answer), np.abs(expected)))
     distance = np.where(answer == expected, 0.0, np.abs(answer - expected) / unit)
     return {
