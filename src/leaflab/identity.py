@@ -103,7 +103,7 @@ class _Column:
             array = array.cast(self.kind, safe=False)
         if array.null_count:
             places = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)).astype("<i8") + self.rows
-            self.nulls.update(memoryview(places))
+            self.nulls.update(places.tobytes())
         self.rows += len(array)
         if pa.types.is_null(self.kind):
             return
@@ -112,7 +112,7 @@ class _Column:
                 child.update(values)
         elif pa.types.is_large_list(self.kind):
             lengths = array.value_lengths().fill_null(0).to_numpy().astype("<i8")
-            self.values.update(memoryview(lengths))
+            self.values.update(lengths.tobytes())
             self.children[0].update(array.flatten())
         elif pa.types.is_large_string(self.kind) or pa.types.is_large_binary(self.kind):
             self._texts(array)
@@ -126,7 +126,7 @@ class _Column:
             array = array.fill_null("" if self.word == "text" else b"")
         _, offsets, data = array.buffers()
         ends = np.frombuffer(offsets, dtype="<i8")[array.offset : array.offset + len(array) + 1]
-        self.values.update(memoryview(np.diff(ends).astype("<u4")))
+        self.values.update(np.diff(ends).astype("<u4").tobytes())
         if data is not None and len(ends):
             self.bytes.update(memoryview(data)[int(ends[0]) : int(ends[-1])])
 

@@ -53,7 +53,7 @@ def test_names_have_folders(lake: Delta) -> None:
 
 @pytest.mark.parametrize("name", ["../t", "raw/../t", "/t", "raw//t", "", "raw/t/"])
 def test_a_name_stays_inside_the_lake(lake: Delta, name: str) -> None:
-    with pytest.raises(LakeError, match="is no table name"):
+    with pytest.raises(LakeError, match=r"is no table name"):
         lake.write(name, TABLE)
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_there_is_named(lake: Delta) -> None:
     with pytest.raises(LakeError, match=r"'raw/t' is not in the lake .*: run `leaflab lake`"):
         lake.read("raw/t")
     lake.write("raw/t", TABLE)
-    with pytest.raises(LakeError, match="'raw/t' has no such version, got 7: it has 0 to 0"):
+    with pytest.raises(LakeError, match=r"'raw/t' has no such version, got 7: it has 0 to 0"):
         lake.read("raw/t", 7)
 
 
@@ -110,7 +110,7 @@ def test_an_append_refuses_new_columns_unless_they_may_be_added(lake: Delta) -> 
 
 def test_an_append_refuses_another_type(lake: Delta) -> None:
     lake.write("raw/t", pa.table({"a": [1]}))
-    with pytest.raises(LakeError, match="column 'a' is string and 'raw/t' keeps it as int64"):
+    with pytest.raises(LakeError, match=r"column 'a' is string and 'raw/t' keeps it as int64"):
         lake.write("raw/t", pa.table({"a": ["x"]}), mode="append")
     assert lake.read("raw/t").to_pylist() == [{"a": 1}]
 
@@ -152,14 +152,14 @@ def test_types_survive_without_loss(lake: Delta, array: pa.Array) -> None:
 )
 def test_what_cannot_survive_is_refused_by_name(lake: Delta, array: pa.Array) -> None:
     lake.write("raw/t", TABLE)
-    with pytest.raises(LakeError, match="column 'odd one'"):
+    with pytest.raises(LakeError, match=r"column 'odd one'"):
         lake.write("raw/t", pa.table({"fine": [1], "odd one": array}))
     assert lake.read("raw/t").equals(TABLE)
     assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
 
 
 def test_names_that_differ_only_in_case_are_refused(lake: Delta) -> None:
-    with pytest.raises(LakeError, match="column 'Price' differs from 'price' only in case"):
+    with pytest.raises(LakeError, match=r"column 'Price' differs from 'price' only in case"):
         lake.write("raw/t", pa.table({"price": [1], "Price": [2]}))
     assert lake.tables() == []
 
@@ -171,7 +171,7 @@ def test_a_source_that_fails_halfway_leaves_nothing(lake: Delta) -> None:
         yield TABLE.to_batches()[0]
         raise RuntimeError("the cable was pulled")
 
-    with pytest.raises(RuntimeError, match="cable"):
+    with pytest.raises(RuntimeError, match=r"cable"):
         lake.write("raw/t", pa.RecordBatchReader.from_batches(TABLE.schema, broken()))
     assert lake.read("raw/t").equals(TABLE)
     assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
@@ -191,7 +191,7 @@ def test_meta_may_be_known_only_when_all_rows_are_drawn(lake: Delta) -> None:
 
 def test_a_lake_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file in the way")
-    with pytest.raises(LakeError, match="lake table 'raw/t' in '.*' cannot be written"):
+    with pytest.raises(LakeError, match=r"lake table 'raw/t' in '.*' cannot be written"):
         Delta(path=str(tmp_path / "lake")).write("raw/t", TABLE)
 
 

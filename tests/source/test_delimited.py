@@ -42,7 +42,7 @@ def test_types_follow_the_values(tmp_path: Path) -> None:
     assert table.column("x").to_pylist() == [1.5, None]
     assert table.column("d").to_pylist() == [dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 2)]
     assert table.column("clock").to_pylist() == ["10:30:00", None]
-    assert reading.notes == ["1 blank rows dropped"]
+    assert reading.notes == ["1 blank row dropped"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -132,7 +132,7 @@ def test_a_broken_character_in_utf_8_costs_its_line_only(tmp_path: Path) -> None
 def test_columns_without_name_and_value_go(tmp_path: Path) -> None:
     table, reading = read(write(tmp_path, "a;b;;\n1;x;;\n2;y;;\n;;;\n"))
     assert table.to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
-    assert reading.notes == ["2 blank columns dropped", "1 blank rows dropped"]
+    assert reading.notes == ["2 blank columns dropped", "1 blank row dropped"]
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -173,9 +173,9 @@ def test_what_is_no_table_is_one_sentence(tmp_path: Path, name: str, data: bytes
 
 
 def test_missing_and_unreadable_files_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="'.*nope.csv' does not exist"):
+    with pytest.raises(SourceError, match=r"'.*nope.csv' does not exist"):
         File(path=str(tmp_path / "nope.csv")).read()
-    with pytest.raises(SourceError, match="`source.encoding` names no known encoding, got 'klingon'"):
+    with pytest.raises(SourceError, match=r"`source.encoding` names no known encoding, got 'klingon'"):
         File(path=write(tmp_path, "a,b\n1,2\n"), encoding="klingon").read()
 
 

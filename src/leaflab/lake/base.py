@@ -75,6 +75,10 @@ class Lake(ABC):
             LakeError: no such table or version.
         """
 
+    def stream(self, name: str, version: int | None = None, columns: list[str] | None = None) -> pa.RecordBatchReader:
+        """The rows of one version, batch by batch."""
+        return self.read(name, version, columns).to_reader()
+
     @abstractmethod
     def versions(self, name: str) -> list[TableVersion]:
         """The versions of a table, oldest first; empty where the table does not exist."""

@@ -19,6 +19,7 @@ from leaflab.option import option
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
+    from pyarrow.dataset import Dataset
     from pyarrow.fs import FileSystem
 
     from leaflab.lake.staging import Staged
@@ -141,28 +142,31 @@ class Delta(Lake):
         )  # fmt: skip
 
     def read(self, name: str, version: int | None = None, columns: list[str] | None = None) -> pa.Table:
+        with self._failures(name, "read"):
+            return self._dataset(name, version).to_table(columns=columns)
+
+    def stream(self, name: str, version: int | None = None, columns: list[str] | None = None) -> pa.RecordBatchReader:
+        with self._failures(name, "read"):
+            return self._dataset(name, version).scanner(columns=columns).to_reader()
+
+    def _dataset(self, name: str, version: int | None) -> Dataset:
+        """The files of a version in the order their rows were written; a column added later is null in older files."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
         table = self._open(name)
         if table is None:
             raise LakeError(f"'{name}'", f"is not in the lake '{self.path}'", hint="run `leaflab lake` to see what is")
         known = [entry["version"] for entry in reversed(self._log(name))]
         if version is not None and version not in known:
             raise LakeError(f"'{name}'", "has no such version", got=version, hint=f"it has {known[0]} to {known[-1]}")
-        with self._failures(name, "read"):
-            if version is not None and version != table.version():
-                table.load_as_version(version)
-            return self._rows(table, name, columns)
-
-    def _rows(self, table: DeltaTable, name: str, columns: list[str] | None) -> pa.Table:
-        """The table's files in the order their rows were written; a column added later is null in older files."""
-        import pyarrow as pa
-        import pyarrow.dataset as ds
-
+        if version is not None and version != table.version():
+            table.load_as_version(version)
         schema = pa.schema(table.schema().to_arrow())
-        actions = pa.table(table.get_add_actions(flatten=True))
+        paths: list[Any] = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
         kind, files = ds.ParquetFileFormat(), self._files(name)
-        parts = [kind.make_fragment(path, files) for path in sorted(actions.column("path").to_pylist())]
-        whole = ds.FileSystemDataset(parts, schema, kind, files)
-        return whole.to_table(columns=columns)
+        parts = [kind.make_fragment(path, files) for path in sorted(paths)]
+        return ds.FileSystemDataset(parts, schema, kind, files)
 
     def versions(self, name: str) -> list[TableVersion]:
         with self._failures(name, "read"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import LakeError
 
@@ -85,7 +85,7 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Re
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _cast(array: pa.Array, field: pa.Field) -> pa.Array:
+def _cast(array: Any, field: Any) -> Any:
     import pyarrow as pa
 
     try:

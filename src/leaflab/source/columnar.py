@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
 from leaflab.source.format import Findings, Format
@@ -25,7 +25,7 @@ class _Columnar(Format):
     label = ""
 
     @abstractmethod
-    def open(self, stream: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def open(self, stream: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The schema and the rows of an open file."""
 
     def schema(self, piece: Piece, *, whole: bool) -> pa.Schema:
@@ -54,7 +54,7 @@ class Parquet(_Columnar):
 
     label = "Parquet"
 
-    def open(self, stream: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def open(self, stream: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         import pyarrow.parquet as pq
 
         file = pq.ParquetFile(stream)
@@ -66,7 +66,7 @@ class Arrow(_Columnar):
 
     label = "Arrow"
 
-    def open(self, stream: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def open(self, stream: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         import pyarrow as pa
 
         try:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from leaflab.errors import SourceError
 from leaflab.source import sniff
@@ -78,8 +78,7 @@ class Delimited(Format):
         import pyarrow as pa
 
         layout = self._layouts[piece.name]
-        if layout.skipped:
-            findings.tell(f"{len(layout.skipped)} blank columns dropped")
+        findings.dropped(len(layout.skipped), "column")
         types = {**dict.fromkeys(layout.skipped, pa.null()), **dict(zip(schema.names, schema.types, strict=True))}
         for block in self._blocks(piece, layout):
             table = self._table(block, layout, types, piece, findings)
@@ -144,7 +143,7 @@ class Delimited(Format):
             raise Surprise(str(error)) from error
 
     def _is_text(self, block: Block, piece: Piece) -> bool:
-        if b"\x00" in block:
+        if block.count(0):
             return False
         if block.isascii():
             return True
@@ -165,10 +164,10 @@ def _parsed(data: bytes, layout: _Layout, types: Mapping[str, pa.DataType]) -> p
 
     read = csv.ReadOptions(block_size=len(data) + 1, column_names=list(layout.names))
     parse = csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
-    return csv.read_csv(pa.BufferReader(data), read, parse, csv.ConvertOptions(column_types=dict(types)))
+    return csv.read_csv(cast(Any, pa.BufferReader(data)), read, parse, csv.ConvertOptions(column_types=dict(types)))
 
 
-def _plain(column: pa.ChunkedArray) -> pa.DataType:
+def _plain(column: Any) -> pa.DataType:
     """The type a column is kept as: dates are times, times of day are text, times finer than a microsecond too."""
     import pyarrow as pa
 
@@ -193,11 +192,11 @@ def _tidy(table: pa.Table, findings: Findings) -> pa.Table:
     for at, field in enumerate(table.schema):
         column = table.column(at)
         if pa.types.is_string(field.type) and len(column) and pc.min(pc.binary_length(column)).as_py() == 0:
-            filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            filled = pc.if_else(pc.equal(column, pa.scalar("")), pa.scalar(None, pa.string()), column)
             table = table.set_column(at, field, filled)
     if any(column.null_count == 0 for column in table.columns):
         return table
-    some = table.column(0).is_valid()
+    some: Any = table.column(0).is_valid()
     for column in table.columns[1:]:
         some = pc.or_(some, column.is_valid())
     kept = table.filter(some)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -64,7 +64,7 @@ class File(Source):
         from leaflab.source.jsons import Json
         from leaflab.source.sheet import Sheet
 
-        made = {
+        made: dict[str, Callable[[], Format]] = {
             "csv": partial(Delimited, self.delimiter, self.encoding, self.names),
             "json": Json,
             "parquet": Parquet,
@@ -101,8 +101,7 @@ class File(Source):
                 raise Reread(self._reading(pieces, how, whole=True)) from surprise
         if not rows:
             raise SourceError(f"'{self.path}'", "has no rows")
-        if findings.blank:
-            findings.tell(f"{findings.blank} blank rows dropped")
+        findings.dropped(findings.blank, "row")
 
 
 def _kind(piece: Piece) -> Kind:

@@ -21,7 +21,7 @@ def type_of(values: Iterable[Any]) -> pa.DataType:
     """The narrowest type that holds every value: a boolean, integer, float, time, else text."""
     import pyarrow as pa
 
-    types = {
+    types: dict[str, pa.DataType] = {
         "missing": pa.null(),
         "bool": pa.bool_(),
         "int": pa.int64(),

@@ -31,6 +31,11 @@ class Findings:
     blank: int = 0
     notes: list[str] = field(default_factory=list)
 
+    def dropped(self, count: int, what: str) -> None:
+        """Notes how many blank rows or columns went."""
+        if count:
+            self.tell(f"{count:,} blank {what if count == 1 else what + 's'} dropped")
+
     def tell(self, sentence: str) -> None:
         """Notes a sentence once."""
         if sentence not in self.notes:

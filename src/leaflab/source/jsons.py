@@ -61,8 +61,10 @@ class Json(Format):
         first = head.decode(encoding, errors="replace").lstrip()[:1]
         if kind or first not in ("{", "["):
             raise SourceError(f"'{piece.name}'", f"is not JSON{' but ' + kind if kind else ''}")
-        if first == "[" or not _is_object(next(iter(_lines(head.decode(encoding, errors="replace"))), "")):
-            yield self._array(piece, encoding)
+        alone = b"\n" not in head.strip() and encoding.startswith("utf-8")
+        rows = self._array(piece, encoding, sure=first == "[") if first == "[" or alone or _is_pretty(head) else None
+        if rows is not None:
+            yield rows
             return
         with piece.open() as stream:
             for block in blocks(stream, encoding, quotes=False):
@@ -70,11 +72,14 @@ class Json(Format):
                 if rows:
                     yield rows
 
-    def _array(self, piece: Piece, encoding: str) -> _Rows:
+    def _array(self, piece: Piece, encoding: str, *, sure: bool) -> _Rows | None:
+        """The rows of a file that is one JSON value; None where it is one value a line after all."""
         with piece.open() as stream:
             try:
                 plain = json.loads(stream.read().decode(encoding))
             except ValueError as error:
+                if not sure:
+                    return None
                 raise SourceError(f"'{piece.name}'", f"is not JSON ({error})") from error
         if isinstance(plain, dict):
             lists = [v for v in plain.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
@@ -84,15 +89,13 @@ class Json(Format):
         return [flat(row) for row in plain]
 
 
-def _lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip()]
-
-
-def _is_object(line: str) -> bool:
+def _is_pretty(head: bytes) -> bool:
+    """Whether the first line is only the start of an object that goes on over lines."""
     try:
-        return isinstance(json.loads(line), dict)
+        json.loads(head.partition(b"\n")[0])
     except ValueError:
-        return len(line) > 60_000
+        return b"\n" in head
+    return False
 
 
 def _objects(text: str, line: int, name: str, findings: Findings) -> _Rows:

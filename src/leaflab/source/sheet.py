@@ -42,8 +42,7 @@ class Sheet(Format):
     def batches(self, piece: Piece, schema: pa.Schema, findings: Findings) -> Iterator[pa.RecordBatch]:
         names, rows, blank_rows, blank_columns = self._read(piece)
         findings.blank += blank_rows
-        if blank_columns:
-            findings.tell(f"{blank_columns} blank columns dropped")
+        findings.dropped(blank_columns, "column")
         for start in range(0, len(rows), _ROWS):
             yield batch_of([dict(zip(names, row, strict=True)) for row in rows[start : start + _ROWS]], schema)
 

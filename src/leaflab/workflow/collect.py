@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
-from leaflab.identity import fold
+from leaflab.identity import Digester, fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Input, Metric, Raw, Tag
 
@@ -41,7 +41,7 @@ def collect(lab: Lab) -> Raw:
     raw = Raw(
         name=str(lab.dataset.name),
         version=written.version,
-        digest=written.digest,
+        digest=written.digest or _digest(lab.lake.stream(name, written.version)),
         load=lambda: lab.lake.read(name, written.version),
         uri=str(written.meta.get("uri", reading.uri)),
         rows=written.rows,
@@ -54,6 +54,13 @@ def collect(lab: Lab) -> Raw:
     if lab.verb == "collect":
         _record(lab, raw, written, time.time() - started)
     return raw
+
+
+def _digest(stream: pa.RecordBatchReader) -> str:
+    digester = Digester(stream.schema)
+    for batch in stream:
+        digester.update(batch)
+    return digester.result().table
 
 
 def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -> TableVersion:
@@ -110,8 +117,9 @@ def _quarantine(lab: Lab, reading: Reading) -> None:
     ]
     name, key = f"quarantine/{lab.dataset.name}", fold({"rows": rows})
     if all(version.meta.get("key") != key for version in lab.lake.versions(name)):
-        schema = pa.schema({"source": "string", "line": "int64", "rule": "string", "reason": "string", "raw": "string"})
-        lab.lake.write(name, pa.Table.from_pylist(rows, schema=schema), mode="append", meta={"key": key})
+        text = pa.string()
+        columns: dict[str, pa.DataType] = {"source": text, "line": pa.int64(), "rule": text, "reason": text, "raw": text}
+        lab.lake.write(name, pa.Table.from_pylist(rows, schema=pa.schema(columns)), mode="append", meta={"key": key})
 
 
 def _record(lab: Lab, raw: Raw, written: TableVersion, seconds: float) -> None:

@@ -1,0 +1,155 @@
+"""`leaflab collect` end to end, on a real lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaflab.errors import LakeError, SourceError
+from leaflab.identity import digest
+from leaflab.lake.delta import Delta
+from leaflab.source.file import File
+from leaflab.tracking.memory import Memory
+from leaflab.values import Roles
+from leaflab.workflow.collect import collect
+from leaflab.workflow.lab import Lab
+from leaflab.workflow.settings import Collect
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Any:
+    """Makes a Lab of one folder: `lab("a.csv", mode="append")`."""
+    tracking = Memory()
+
+    def make(path: str, verb: str = "collect", **settings: Any) -> Lab:
+        rooms: Any = dict.fromkeys(
+            ["prepare", "split", "model", "search", "executor", "metric", "gate", "evaluate", "promote", "predict"]
+        )
+        return Lab(
+            name="exp",
+            seed=0,
+            home=tmp_path,
+            dataset=Roles(name="t"),
+            source=File(path=str(tmp_path / path)),
+            lake=Delta(path=str(tmp_path / "lake")),
+            tracking=tracking,
+            collect=Collect(**settings),
+            verb=verb,
+            **rooms,
+        )
+
+    return make
+
+
+def test_a_file_becomes_a_raw_table_with_its_lineage(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n2,y\n1,2,3\n")
+    made = lab("a.csv")
+    raw = collect(made)
+    assert (raw.name, raw.version, raw.rows, raw.quarantined) == ("t", 0, 2, 1)
+    assert raw.table.to_pydict() == {"n": [1, 2], "s": ["x", "y"]}
+    assert raw.digest == digest(raw.table).table
+    meta = made.lake.current("raw/t").meta
+    assert meta["uri"] == str(tmp_path / "a.csv")
+    assert (meta["quarantined"], meta["schema"]) == (1, {"n": "int64", "s": "string"})
+    assert "@" in meta["who"]
+    assert str(raw) == f"raw/t version 0: 2 rows, 1 lines in quarantine/t, digest {raw.digest}"
+
+
+def test_bad_lines_are_in_the_quarantine_once(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n2,y\n1,2,3\n")
+    lake = lab("a.csv").lake
+    collect(lab("a.csv"))
+    collect(lab("a.csv"))
+    assert lake.read("quarantine/t").to_pylist() == [
+        {
+            "source": str(tmp_path / "a.csv"),
+            "line": 4,
+            "rule": "unreadable",
+            "reason": "3 fields where the header has 2",
+            "raw": "1,2,3",
+        }
+    ]
+
+
+def test_the_same_rows_are_the_same_version_and_run(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n2,y\n")
+    made = lab("a.csv")
+    assert collect(made).version == collect(made).version == 0
+    assert len(made.tracking.search("exp", {"leaflab.verb": "collect"})) == 1
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n2,z\n")
+    assert collect(made).version == 1
+    assert len(made.tracking.search("exp", {"leaflab.verb": "collect"})) == 2
+
+
+def test_the_run_tells_what_came_in(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n2,y\n1,2,3\n")
+    made = lab("a.csv")
+    raw = collect(made)
+    run = made.tracking.search("exp")[0]
+    assert run.name == "collect t"
+    assert {k: v for k, v in run.metrics.items() if k.startswith("rows/")} == {
+        "rows/in": 3,
+        "rows/out": 2,
+        "rows/quarantined": 1,
+    }
+    assert run.inputs[0]["digest"] == raw.digest
+    assert run.inputs[0]["source"] == "lake/raw/t@0"
+
+
+def test_under_another_verb_no_run_is_made(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n")
+    made = lab("a.csv", verb="run")
+    collect(made)
+    assert made.tracking.search("exp") == []
+
+
+def test_a_late_surprise_is_read_again_and_lands_once(
+    lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaflab.source.blocks.blocks.__kwdefaults__", {"quotes": True, "size": 64})
+    (tmp_path / "a.csv").write_text("n\n" + "\n".join(map(str, range(100))) + "\n1,2\nlate\n")
+    raw = collect(lab("a.csv"))
+    assert (raw.rows, raw.quarantined, raw.version) == (101, 1, 0)
+    assert raw.table.column("n").to_pylist()[-1] == "late"
+    assert len(list((tmp_path / "lake/raw/t").glob("*.parquet"))) == 1
+
+
+def test_append(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n")
+    (tmp_path / "b.csv").write_text("n,s,more\n2,y,5\n")
+    collect(lab("a.csv"))
+    with pytest.raises(LakeError, match=r"has no column 'more'"):
+        collect(lab("b.csv", mode="append"))
+    raw = collect(lab("b.csv", mode="append", on_new_columns="add"))
+    assert raw.rows == 2
+    assert raw.digest == digest(raw.table).table
+    assert raw.table.to_pylist() == [{"n": 1, "s": "x", "more": None}, {"n": 2, "s": "y", "more": 5}]
+
+
+def test_two_sources_with_one_name_and_other_columns_are_refused(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n")
+    (tmp_path / "b.csv").write_text("n,other\n2,y\n")
+    before = collect(lab("a.csv"))
+    with pytest.raises(SourceError, match=r"'raw/t' was collected from .*a.csv with other columns .* \('other', 's'\)"):
+        collect(lab("b.csv"))
+    assert lab("a.csv").lake.current("raw/t").version == before.version
+    assert collect(lab("b.csv", on_new_columns="add")).version == 1
+
+
+def test_a_source_may_change_its_own_columns(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n")
+    collect(lab("a.csv"))
+    (tmp_path / "a.csv").write_text("n,other\n1,x\n")
+    assert collect(lab("a.csv")).version == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"n,s\n", b"PAR1....PAR1"])
+def test_a_bad_source_leaves_previous_versions_untouched(lab: Any, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.csv").write_text("n,s\n1,x\n")
+    collect(lab("a.csv"))
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(SourceError, match=r"a.csv"):
+        collect(lab("a.csv"))
+    assert len(lab("a.csv").lake.versions("raw/t")) == 1
