@@ -76,8 +76,8 @@ class Prepare(ABC):
 
     @abstractmethod
     def check(self, dataset: Dataset) -> Mapping[str, Any]:
-        """Looks at the split dataset (leaks, overlap, drift) and returns findings for `Dataset.facts`.
+        """Looks at the split dataset and returns findings for `Dataset.facts`, as plain values.
 
-        Raises:
-            CheckFailed: a near-certain leak, unless it is allowed by name.
+        `blocked`: sentences that stop the dataset from being made, empty where it may; `leaks`: columns that leak
+        for certain and are kept all the same; `suspects`: columns that may.
         """

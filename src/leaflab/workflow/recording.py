@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from leaflab.errors import CheckFailed
 from leaflab.tracking.base import RunSpec
 from leaflab.values import PARTS, Input, Metric, Tag
 
@@ -33,6 +34,8 @@ def record_prepare(
     with lab.tracking.start(spec) as run:
         run.log(_counts(dataset))
         dataset = replace(dataset, facts={**dataset.facts, **lab.prepare.check(dataset)})
+        run.log(_leaks(dataset))
+        _refuse_leaks(dataset)
         dataset = replace(dataset, versions=write(dataset))
         _quarantine(lab, raw, prepared)
         run.log(inputs(dataset))
@@ -60,6 +63,23 @@ def _counts(dataset: Dataset) -> Iterator[Item]:
     for part in PARTS:
         yield Metric(f"rows/{part}", dataset.rows(part))
     yield Tag("leaflab.task", dataset.task)
+
+
+def _leaks(dataset: Dataset) -> Iterator[Item]:
+    facts = dataset.facts
+    for finding in facts.get("findings", ()):
+        _log.info("  %s: %s", "leak" if finding["certain"] else "suspect", finding["reason"])
+    named = [*facts.get("leaks", ()), *facts.get("suspects", ())]
+    if named:
+        yield Tag("leaflab.leaks", ", ".join(named))
+
+
+def _refuse_leaks(dataset: Dataset) -> None:
+    blocked = dataset.facts.get("blocked", ())
+    if blocked:
+        columns = ",".join(dataset.facts["leaks"])
+        hint = f"leave them out with dataset.drop=[{columns}], or allow them with prepare.allow_leaks=[{columns}]"
+        raise CheckFailed("a leak:", "; ".join(blocked), hint=hint)
 
 
 def _quarantine(lab: Lab, raw: Raw, prepared: Prepared) -> None:
