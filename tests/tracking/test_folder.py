@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from leaflab.tracking.base import RunSpec
+from leaflab.tracking.batch import StoredModel
 from leaflab.tracking.folder import ModelFolder, loader_name
 from leaflab.tracking.local import Local
 from leaflab.values import Model
@@ -54,7 +55,12 @@ def test_loads_by_alias_version_run_and_id_without_leaflab_or_pickle(champion, h
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", LOADS, *uris], capture_output=True, text=True, env=environment, cwd=elsewhere
+        [sys.executable, "-c", LOADS, *uris],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=elsewhere,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     answers = json.loads(done.stdout.splitlines()[-1])
@@ -81,8 +87,8 @@ def test_mlflow_reads_its_signature_and_example(champion, monkeypatch):
 
 def test_requirements_are_the_models_own(tmp_path, toys):
     writer = ModelFolder(tmp_path / "shared")
-    writer.write(tmp_path / "boosted", Model(toys.boosted().files()), "m-1", "r")
-    writer.write(tmp_path / "constant", Model(toys.constant().files()), "m-2", "r")
+    writer.write(tmp_path / "boosted", StoredModel.of(Model(toys.boosted().files())), "m-1", "r")
+    writer.write(tmp_path / "constant", StoredModel.of(Model(toys.constant().files())), "m-2", "r")
 
     def names(folder: Path) -> list[str]:
         return [line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()]
@@ -99,7 +105,9 @@ def test_the_loaders_name_changes_with_its_sources():
 
 def test_a_folder_of_files_is_a_model_too(tmp_path, toys):
     toys.constant().save(tmp_path / "kept")
-    size = ModelFolder(tmp_path / "shared").write(tmp_path / "model", Model(tmp_path / "kept"), "m-1", "r")
+    size = ModelFolder(tmp_path / "shared").write(
+        tmp_path / "model", StoredModel.of(Model(tmp_path / "kept")), "m-1", "r"
+    )
     assert size == sum(p.stat().st_size for p in (tmp_path / "kept").iterdir())
     assert (tmp_path / "model" / "data" / "model.json").read_text() == (tmp_path / "kept" / "model.json").read_text()
 

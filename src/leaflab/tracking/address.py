@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-__all__ = ["chosen", "is_server", "masked", "sqlite_file"]
+__all__ = ["artifact_place", "chosen", "is_server", "masked", "sqlite_file"]
 
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]+)@")
 _SQLITE = "sqlite:///"
@@ -38,3 +38,9 @@ def masked(text: str) -> str:
     'see http://me:***@host:5000'
     """
     return _PASSWORD.sub(r"\1:***@", text)
+
+
+def artifact_place(uri: str, experiment: str) -> str | None:
+    """Where the files of a new experiment go beside a local database; None leaves it to the server."""
+    file = sqlite_file(uri)
+    return str(file.parent / "mlartifacts" / quote(experiment, safe=" ")) if file else None

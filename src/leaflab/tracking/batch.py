@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leaflab.tracking.address import masked
 from leaflab.values import Artifact, Input, Item, Metric, Model, Param, Tag
 
-__all__ = ["Batch", "Point", "batched", "chunks", "legal", "shortened"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Batch", "Point", "StoredModel", "batched", "chunks", "files_of", "legal", "shortened"]
 
 _ILLEGAL = re.compile(r"[^\w\-. /:]")
 _KEY, _PARAM, _TAG = 250, 6000, 8000
@@ -27,6 +33,52 @@ class Point(NamedTuple):
     step: int
 
 
+@dataclass(frozen=True)
+class StoredModel:
+    """A model as it is written: texts only, under an identity of its own, so that writing it twice makes one.
+
+    Args:
+        uid: 32 hex characters.
+        files: the scorer's files, name to text.
+        example: MLflow's input example files, name to text.
+    """
+
+    uid: str
+    name: str
+    files: Mapping[str, str]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    example: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: Model) -> StoredModel:
+        example = example_files(model.example) if model.example is not None else {}
+        return cls(uuid.uuid4().hex, model.name, files_of(model), dict(model.metrics), dict(model.params), example)
+
+
+def files_of(model: Model) -> dict[str, str]:
+    """The scorer files of a model, name to text."""
+    if isinstance(model.files, Path):
+        return {p.name: p.read_text(encoding="utf-8") for p in sorted(model.files.iterdir()) if p.is_file()}
+    return dict(model.files)
+
+
+_last_example: list[tuple[pa.Table, dict[str, str]]] = []
+
+
+def example_files(table: pa.Table) -> dict[str, str]:
+    """MLflow's two example files; a sweep shows the same rows with every model, so the last answer is kept."""
+    if not _last_example or _last_example[0][0] is not table:
+        split = json.loads(table.slice(0, 5).to_pandas().to_json(orient="split", date_format="iso"))
+        split.pop("index", None)
+        texts = {
+            "input_example.json": json.dumps(split),
+            "serving_input_example.json": json.dumps({"dataframe_split": split}),
+        }
+        _last_example[:] = [(table, texts)]
+    return _last_example[0][1]
+
+
 @dataclass
 class Batch:
     """Items by kind, ready to be stored; long values stand whole in `artifacts`."""
@@ -36,7 +88,7 @@ class Batch:
     tags: dict[str, str] = field(default_factory=dict)
     inputs: list[Input] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
-    models: list[Model] = field(default_factory=list)
+    models: list[StoredModel] = field(default_factory=list)
 
 
 def batched(items: Iterable[Item], at: float | None = None) -> Batch:
@@ -55,7 +107,7 @@ def batched(items: Iterable[Item], at: float | None = None) -> Batch:
             case Input():
                 batch.inputs.append(item)
             case Model():
-                batch.models.append(item)
+                batch.models.append(StoredModel.of(item))
             case _:
                 raise TypeError(f"a run cannot record {type(item).__name__}")
     batch.points = _final_last(batch.points)

@@ -18,12 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaflab.values import Model
-
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from leaflab.tracking.batch import StoredModel
 
-__all__ = ["ModelFolder", "files_of", "loader_name"]
+__all__ = ["ModelFolder", "loader_name"]
 
 _SCORER = Path(__file__).resolve().parents[1] / "scorer"
 
@@ -32,13 +30,6 @@ def loader_name() -> str:
     """The shipped loader's module name, which changes with its sources."""
     digest = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in sorted(_SCORER.glob("*.py"))))
     return f"leaflab_scorer_{digest.hexdigest()[:8]}"
-
-
-def files_of(model: Model) -> dict[str, str]:
-    """The scorer files of a model, name to text."""
-    if isinstance(model.files, Path):
-        return {p.name: p.read_text(encoding="utf-8") for p in sorted(model.files.iterdir()) if p.is_file()}
-    return dict(model.files)
 
 
 class ModelFolder:
@@ -50,19 +41,19 @@ class ModelFolder:
 
     def __init__(self, shared: Path) -> None:
         self._root = shared
-        self._examples: dict[int, tuple[pa.Table, Path]] = {}
 
-    def write(self, target: Path, model: Model, model_id: str, run_id: str) -> int:
+    def write(self, target: Path, model: StoredModel, model_id: str, run_id: str) -> int:
         """Writes the folder of a model and returns its size in bytes, the loader not counted."""
-        files = files_of(model)
-        plain = json.loads(files["model.json"])
+        plain = json.loads(model.files["model.json"])
         kind = plain["predictor"]["kind"]
         (target / "data").mkdir(parents=True)
         size = 0
-        for name, text in files.items():
+        for name, text in model.files.items():
             size += (target / "data" / name).write_bytes(text.encode("utf-8"))
-        for source in (self._code, self._environment(kind), *self._example(model.example)):
+        for source in (self._code, self._environment(kind)):
             _link(source, target)
+        if model.example:
+            _link(self._made("example", model.example), target)
         facts = {"model_id": model_id, "run_id": run_id, "model_size_bytes": size}
         (target / "MLmodel").write_text(_mlmodel(plain, facts, model), encoding="utf-8")
         return size
@@ -82,17 +73,6 @@ class ModelFolder:
         pins = [f"{name}=={version(name)}" for name in libraries]
         texts = _environment_files(pins)
         return self._made("-".join(pins), texts)
-
-    def _example(self, table: pa.Table | None) -> list[Path]:
-        if table is None:
-            return []
-        known = self._examples.get(id(table))
-        if known is None or known[0] is not table:
-            self._examples.clear()  # one table at a time: a sweep shows the same rows with every model
-            texts = _example_files(table)
-            known = (table, self._made("example", texts))
-            self._examples[id(table)] = known
-        return [known[1]]
 
     def _made(self, label: str, texts: Mapping[str, str]) -> Path:
         digest = hashlib.sha256(json.dumps([label, texts]).encode()).hexdigest()[:16]
@@ -137,17 +117,7 @@ def _environment_files(pins: list[str]) -> dict[str, str]:
     }
 
 
-def _example_files(table: pa.Table) -> dict[str, str]:
-    frame = table.slice(0, 5).to_pandas()
-    split: dict[str, Any] = json.loads(frame.to_json(orient="split", date_format="iso"))
-    split.pop("index", None)
-    return {
-        "input_example.json": json.dumps(split),
-        "serving_input_example.json": json.dumps({"dataframe_split": split}),
-    }
-
-
-def _mlmodel(plain: Mapping[str, Any], facts: Mapping[str, Any], model: Model) -> str:
+def _mlmodel(plain: Mapping[str, Any], facts: Mapping[str, Any], model: StoredModel) -> str:
     """The MLmodel file. Every input is optional and of any type: the loader types them, where MLflow would refuse."""
     import datetime
 
@@ -173,7 +143,7 @@ def _mlmodel(plain: Mapping[str, Any], facts: Mapping[str, Any], model: Model) -
         "signature": {"inputs": json.dumps(inputs), "outputs": None, "params": json.dumps(proba)},
         "utc_time_created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
     }
-    if model.example is not None:
+    if model.example:
         made["saved_input_example_info"] = {
             "artifact_path": "input_example.json",
             "serving_input_path": "serving_input_example.json",

@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leaflab.errors import ModelError, TrackingError
 from leaflab.option import option
 from leaflab.tracking.base import Record, Registry, Run, RunSpec, Status, Tracking
-from leaflab.tracking.batch import Batch, batched
-from leaflab.values import Item, Metric, Model, Version
+from leaflab.tracking.batch import Batch, StoredModel, batched
+from leaflab.values import Item, Metric, Version
 
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
@@ -64,7 +64,7 @@ class _Shelf:
 
     runs: dict[str, _Stored] = field(default_factory=dict)
     versions: dict[str, list[Version]] = field(default_factory=dict)
-    models: dict[str, Model] = field(default_factory=dict)
+    models: dict[str, StoredModel] = field(default_factory=dict)
     aliases: dict[str, dict[str, int]] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     files: Path | None = None
@@ -221,8 +221,7 @@ class _MemoryRegistry(Registry):
         return replace(self.shelf.versions[name][number - 1], aliases=aliases)
 
 
-def _scorer(model: Model) -> Any:
+def _scorer(model: StoredModel) -> Scorer:
     from leaflab.scorer import Scorer
-    from leaflab.tracking.folder import files_of
 
-    return Scorer.from_files(files_of(model))
+    return Scorer.from_files(model.files)

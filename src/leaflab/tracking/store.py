@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,12 +13,13 @@ from leaflab.errors import TrackingError
 from leaflab.tracking.address import chosen, masked
 from leaflab.tracking.base import Record, Registry, Run, RunSpec, Status, Tracking
 from leaflab.tracking.batch import batched
-from leaflab.tracking.client import Begun, Child, ClientWriter
+from leaflab.tracking.client import ClientWriter
 from leaflab.tracking.facts import surroundings
 from leaflab.tracking.folder import ModelFolder
 from leaflab.tracking.opening import opened, told
 from leaflab.tracking.reading import fetched, loaded, newest_model, record_of, searched
 from leaflab.tracking.registry import MlflowRegistry
+from leaflab.tracking.writer import Child, Writer
 from leaflab.values import Item
 
 if TYPE_CHECKING:
@@ -34,24 +36,24 @@ def _writer(uri: str, shared: Path) -> ClientWriter:
 class MlflowRun(Run):
     """An open MLflow run."""
 
-    def __init__(self, begun: Begun, writer: ClientWriter) -> None:
-        self.id = begun.run_id
-        self._begun = begun
+    def __init__(self, run_id: str, writer: Writer, uri: str) -> None:
+        self.id = run_id
         self._writer = writer
+        self._uri = uri
         self._ended = False
 
     def log(self, items: Iterable[Item]) -> None:
-        with told(self._writer.uri):
+        with told(self._uri):
             self._writer.log(self.id, batched(items))
 
     def child(self, spec: RunSpec, items: Iterable[Item], *, status: Status, started: float, ended: float) -> None:
-        with told(self._writer.uri):
-            self._writer.children(self._begun, [Child(spec, batched(items, ended), status, started, ended)])
+        with told(self._uri):
+            self._writer.children(self.id, [Child(spec, batched(items, ended), status, started, ended)])
 
     def end(self, status: Status) -> None:
         if not self._ended:
-            with told(self._writer.uri):
-                self._writer.end(self.id, status)
+            with told(self._uri):
+                self._writer.end(self.id, status, time.time())
             self._ended = True
 
 
@@ -77,7 +79,7 @@ class MlflowTracking(Tracking):
     def start(self, spec: RunSpec) -> Run:
         handed = os.environ.pop("MLFLOW_RUN_ID", "") if spec.adopt else ""
         with told(self._uri):
-            run = MlflowRun(self._writer.begin(spec, handed), self._writer)
+            run = MlflowRun(self._writer.begin(spec, handed), self._writer, self._uri)
             run.log(surroundings(self.home, spec.verb))
             return run
 

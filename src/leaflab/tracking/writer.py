@@ -1,0 +1,118 @@
+"""What writes runs into a store: the contract of its two ways, through MLflow's client and straight into its tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaflab.tracking.batch import Batch, Point, StoredModel, legal, shortened
+
+if TYPE_CHECKING:
+    from leaflab.tracking.base import RunSpec, Status
+    from leaflab.values import Artifact, Input
+
+__all__ = ["CONTINUES", "KEY", "KIND", "PARENT", "VERB", "Child", "Writer"]
+
+KEY, VERB, PARENT, CONTINUES = "leaflab.key", "leaflab.verb", "mlflow.parentRunId", "leaflab.continues"
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+
+
+@dataclass(frozen=True)
+class Child:
+    """A finished child run, whole; times in seconds since the epoch."""
+
+    spec: RunSpec
+    batch: Batch
+    status: Status
+    started: float
+    ended: float
+
+
+class Writer(ABC):
+    """Everything here may be repeated after a crash: what is there already stays as it is."""
+
+    @abstractmethod
+    def begin(self, spec: RunSpec, handed: str = "") -> str:
+        """Creates a RUNNING run, reopens the one with the same key, or takes over the one handed to us; its id."""
+
+    @abstractmethod
+    def log(self, run_id: str, batch: Batch) -> None:
+        """Adds to a run."""
+
+    @abstractmethod
+    def annotate(self, run_id: str, batch: Batch) -> None:
+        """Adds to a run that has ended; its metrics go to its newest model as well."""
+
+    @abstractmethod
+    def children(self, parent: str, children: Sequence[Child]) -> None:
+        """Records finished children whole, once."""
+
+    @abstractmethod
+    def end(self, run_id: str, status: Status, ended: float) -> None:
+        """Ends a run."""
+
+
+def tags_of(spec: RunSpec) -> dict[str, str]:
+    """The tags a run is born with."""
+    own = {VERB: spec.verb, "mlflow.runName": spec.name}
+    own |= {KEY: spec.key} if spec.key else {}
+    own |= {PARENT: spec.parent} if spec.parent else {}
+    return own | {legal(k): shortened(str(v), 8000, "…") for k, v in spec.tags.items()}
+
+
+def model_tags(tags: Mapping[str, str], model: StoredModel) -> dict[str, str]:
+    """A model's tags: its run's, so that models are filtered as runs are, and its own key."""
+    return {k: v for k, v in tags.items() if k.startswith("leaflab.")} | {KEY: model.uid}
+
+
+def model_params(model: StoredModel) -> dict[str, str]:
+    return {legal(k): shortened(str(v), 6000, "…") for k, v in model.params.items()}
+
+
+def linked(points: Sequence[Point], models: Mapping[str, StoredModel], now: int) -> list[tuple[Point, str | None]]:
+    """Points with the model each belongs to; what only a model says becomes a point of its run too."""
+    owned = {legal(k): (model_id, float(v)) for model_id, m in models.items() for k, v in m.metrics.items()}
+
+    def owner(p: Point) -> str | None:
+        model_id, value = owned.get(p.key, (None, None))
+        return model_id if value == p.value else None
+
+    pairs = [(p, owner(p)) for p in points]
+    said = {p.key for p, model_id in pairs if model_id}
+    last = max((p.time for p in points), default=now)
+    return pairs + [
+        (Point(key, value, last, 0), model_id) for key, (model_id, value) in owned.items() if key not in said
+    ]
+
+
+def dataset_record(item: Input) -> dict[str, str]:
+    """The fields of MLflow's dataset, with our digest."""
+    columns = [{"type": kind, "name": name, "required": False} for name, kind in item.schema.items()]
+    return {
+        "name": item.name,
+        "digest": item.digest[:36],
+        "source_type": "local",
+        "source": json.dumps({"uri": item.source}),
+        "schema": json.dumps({"mlflow_colspec": columns})[:1_000_000],
+        "profile": json.dumps({"num_rows": item.rows, "num_columns": len(item.schema)}),
+    }
+
+
+def put_files(root: Path, artifacts: Iterable[Artifact]) -> None:
+    """Writes a run's files under its local folder."""
+    for artifact in artifacts:
+        place = root / artifact.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(artifact.content, Path):
+            partial = place.with_name(f".{place.name}-{os.getpid()}")
+            shutil.copyfile(artifact.content, partial)
+            partial.replace(place)
+        else:
+            content = artifact.content
+            place.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
