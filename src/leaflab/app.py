@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from leaflab.door import help as helping
 from leaflab.door.nearest import did_you_mean
 from leaflab.door.places import package_conf, verbs
-from leaflab.door.quoting import quoted
+from leaflab.door.quoting import one_budget, quoted
 from leaflab.errors import ConfigError, Interrupted, LeaflabError
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
+def lab_for(verb: str, overrides: list[str]) -> Lab:
+    """The Lab a verb would work with, for small commands and the Python API."""
+    from leaflab.door import compose
+
+    return compose.lab_for(verb, overrides)
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(helping.general())
@@ -105,7 +112,7 @@ def _workflow(verb: str, words: list[str]) -> int:
     os.environ["LEAFLAB_LOG_LEVEL"] = str(level)
     multirun = any(w in _MULTIRUN for w in words)
     words = [quoted(w, multirun=multirun) for w in words]
-    overrides = _with_budget([w for w in words if not w.startswith("-")])
+    overrides = one_budget([w for w in words if not w.startswith("-")])
     if any(w.split("=")[0] in _HYDRA_FLAGS for w in words):
         return _hydra(verb, words)
     from leaflab.door.compose import compose
@@ -114,7 +121,7 @@ def _workflow(verb: str, words: list[str]) -> int:
     if multirun:
         from leaflab.door.multirun import run_all
 
-        return run_all(verb, overrides, config)
+        return run_all(verb, overrides, config, job)
     _configure(level)
     result = call(verb, config, overrides)
     text = str(result) if result is not None else ""
@@ -142,23 +149,6 @@ def call(verb: str, config: DictConfig, overrides: list[str]) -> Any:
 
     lab = lab_from(config, verb, overrides)
     return getattr(importlib.import_module(f"leaflab.workflow.{verb}"), verb)(lab)
-
-
-def lab_for(verb: str, overrides: list[str]) -> Lab:
-    """The Lab a verb would work with, for small commands and the Python API."""
-    from leaflab.door.compose import compose, lab_from
-
-    overrides = _with_budget([quoted(o) for o in overrides])
-    return lab_from(compose(verb, overrides), verb, overrides)
-
-
-def _with_budget(overrides: list[str]) -> list[str]:
-    """Giving only one of search.seconds and search.trials unsets the other."""
-    given = {o.partition("=")[0].lstrip("+"): o.partition("=")[2] for o in overrides}
-    pair = ("search.seconds", "search.trials")
-    named = [key for key in pair if given.get(key, "null") != "null"]
-    absent = [key for key in pair if key not in given]
-    return [*overrides, f"{absent[0]}=null"] if len(named) == 1 and absent else overrides
 
 
 def _configure(level: int) -> None:

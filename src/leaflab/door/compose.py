@@ -21,11 +21,12 @@ from leaflab.door import searching
 from leaflab.door.masking import masked, masked_override
 from leaflab.door.mistakes import explained, explained_value
 from leaflab.door.places import home, package_conf
+from leaflab.door.quoting import one_budget, quoted
 from leaflab.door.trust import judge
 from leaflab.errors import ConfigError, LeaflabError
 from leaflab.workflow.lab import Lab
 
-__all__ = ["compose", "lab_from"]
+__all__ = ["compose", "lab_for", "lab_from"]
 
 
 def compose(verb: str, overrides: list[str], *, multirun: bool = False) -> DictConfig:
@@ -76,6 +77,12 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
         config=logged,
         overrides=tuple(masked_override(o) for o in overrides),
     )
+
+
+def lab_for(verb: str, overrides: list[str]) -> Lab:
+    """The Lab a verb would work with, for small commands and the Python API."""
+    overrides = one_budget([quoted(o) for o in overrides])
+    return lab_from(compose(verb, overrides), verb, overrides)
 
 
 def _resolved(config: DictConfig, *, keep_environment: bool = False) -> dict[str, Any]:

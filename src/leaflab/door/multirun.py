@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,22 +18,29 @@ from leaflab.door.places import package_conf
 
 __all__ = ["run_all"]
 
+Job = Callable[[str, DictConfig, list[str], Path], int]
 
-def run_all(verb: str, overrides: list[str], config: DictConfig) -> int:
-    """Runs all jobs, prints the summary table, and returns the worst exit code."""
+
+def run_all(verb: str, overrides: list[str], config: DictConfig, job: Job) -> int:
+    """Runs all jobs, prints the summary table, and returns the worst exit code.
+
+    Args:
+        verb: what each job does.
+        overrides: as typed, choices included.
+        config: the configuration without the choices.
+        job: runs one job: verb, its configuration, its overrides, and the file its outcome goes to.
+    """
     folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir"))).resolve()
     silent = [f"hydra/{kind}_logging=disabled" for kind in ("job", "hydra")]
     words = ["--multirun", f"hydra.sweep.dir='{folder}'", *silent]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     searching.register()
     sys.argv = [f"leaflab {verb}", *words, *[o for o in overrides if not o.startswith("hydra.sweep.dir=")]]
-    hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=verb)(partial(_job, verb))()
+    hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=verb)(partial(_job, verb, job))()
     return _summary(folder)
 
 
-def _job(verb: str, config: DictConfig) -> int:
-    from leaflab.app import job
-
+def _job(verb: str, job: Job, config: DictConfig) -> int:
     hydra_config = HydraConfig.get()
     full = OmegaConf.masked_copy(config, list(config))
     OmegaConf.set_struct(full, False)

@@ -1,10 +1,10 @@
-"""Quotes what people type, so that column names, paths and topics need not know Hydra's grammar."""
+"""Reads overrides as people mean them: quoted for Hydra's grammar, and with one budget where one is given."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["quote", "quoted"]
+__all__ = ["one_budget", "quote", "quoted"]
 
 _KEY = re.compile(r"^(\+{0,2})(dataset\.[\w.]+|source\.[\w.]+|input|output|current|[\w.]+\.why)=(.*)$", re.DOTALL)
 _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns")
@@ -66,3 +66,16 @@ def _split(items: str) -> list[str]:
 
 def _is_quoted(value: str) -> bool:
     return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+
+
+def one_budget(overrides: list[str]) -> list[str]:
+    """Giving only one of search.seconds and search.trials unsets the other.
+
+    >>> one_budget(["search.trials=20"])
+    ['search.trials=20', 'search.seconds=null']
+    """
+    given = {o.partition("=")[0].lstrip("+"): o.partition("=")[2] for o in overrides}
+    pair = ("search.seconds", "search.trials")
+    named = [key for key in pair if given.get(key, "null") != "null"]
+    absent = [key for key in pair if key not in given]
+    return [*overrides, f"{absent[0]}=null"] if len(named) == 1 and absent else overrides
