@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
 
-__all__ = ["Gain", "paired_gain", "spent_alpha"]
+__all__ = ["Gain", "paired_gain", "spent_alpha", "widened"]
 
 _RESAMPLES = 999
 _SMALL = 20_000
@@ -42,19 +42,29 @@ class Gain:
     rows: int
     alpha: float
 
-    @cached_property
-    def _quantiles(self) -> float:
-        from scipy.stats import norm
+    def needed(self, margin: float) -> float:
+        """The gain beyond which the challenger is better: what sampling and a change of no account could show together.
 
-        return float(norm.isf(self.alpha) + norm.isf(0.2))
+        Sampling alone shows up to `estimate - low` at level alpha, a change of no account (another seed) up to the
+        margin; the two are independent, so they add in squares.
+        """
+        return math.hypot(self.estimate - self.low, margin)
 
     def more_rows(self, margin: float) -> int | None:
-        """Further rows that would tell this gain from the margin with 80 % power; None where no number would."""
-        distance = abs(self.estimate - margin)
-        if self.error == 0 or distance < 1e-12:
+        """Further rows that would tell this gain from the margin with 80 % power; None where no number would.
+
+        A gain above the margin is told when it exceeds `needed`, one below it when its upper bound is below the margin.
+        """
+        if self.error == 0 or abs(self.estimate - margin) < 1e-12:
             return None
-        needed = self.rows * (self._quantiles * self.error / distance) ** 2
-        return max(0, int(np.ceil(needed)) - self.rows) if needed < 1e12 else None
+        quantile, spare = _upper(self.alpha), _upper(0.2)
+        for doubling in np.arange(0.0, 40.0, 0.05):
+            error = self.error / 2 ** (doubling / 2)
+            above = self.estimate > math.hypot(quantile * error, margin) + spare * error
+            below = self.estimate < margin - (quantile + spare) * error
+            if above or below:
+                return int(np.ceil(self.rows * (2**doubling - 1)))
+        return None
 
     def __str__(self) -> str:
         return f"{self.estimate:+.2%} ({self.low:+.2%} to {self.high:+.2%})"
@@ -70,6 +80,16 @@ def spent_alpha(alpha: float, looks: int) -> float:
     [0.05, 0.025, 0.0083, 0.0042]
     """
     return alpha if looks <= 0 else alpha / (looks * (looks + 1))
+
+
+def widened(alpha: float, margin: float, looks: int) -> tuple[float, float]:
+    """The level and the margin of the next look: the margin is a quantile at level alpha, and grows as that shrinks.
+
+    >>> [round(v, 4) for v in widened(0.05, 0.005, 1)]
+    [0.025, 0.006]
+    """
+    level = spent_alpha(alpha, looks)
+    return level, margin * _upper(level) / _upper(alpha)
 
 
 def paired_gain(
@@ -106,9 +126,14 @@ def paired_gain(
 
 
 def _normal(alpha: float) -> tuple[float, float]:
-    from scipy.stats import norm
+    return -_upper(alpha), _upper(alpha)
 
-    return float(norm.ppf(alpha)), float(norm.isf(alpha))
+
+def _upper(alpha: float) -> float:
+    """The normal quantile that is exceeded with probability alpha."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(1 - alpha)
 
 
 def _studentised(

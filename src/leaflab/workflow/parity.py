@@ -65,7 +65,7 @@ def adversarial(columns: Iterable[Column], frame: pd.DataFrame) -> dict[str, pd.
     texts = [c.name for c in columns if c.kind in ("category", "text")]
     numbers = [c.name for c in columns if c.kind == "number"]
     optional = [c.name for c in columns if not c.required]
-    odd = pd.Series((_ODD * (len(frame) // len(_ODD) + 1))[: len(frame)], index=frame.index, dtype=object)
+    odd: Any = pd.Series((_ODD * (len(frame) // len(_ODD) + 1))[: len(frame)], index=frame.index, dtype=object)
     whole = {name: frame[name].round().astype("Int64") for name in numbers}
     made = {
         "plain": frame,
@@ -75,7 +75,7 @@ def adversarial(columns: Iterable[Column], frame: pd.DataFrame) -> dict[str, pd.
         "one row": frame.head(1),
     }
     if texts:
-        unseen = pd.Series("never seen before", index=frame.index, dtype=object)
+        unseen: Any = pd.Series("never seen before", index=frame.index, dtype=object)
         made["unseen categories"] = frame.assign(**dict.fromkeys(texts, unseen))
         made["odd characters"] = frame.assign(**dict.fromkeys(texts, odd))
     if numbers:
