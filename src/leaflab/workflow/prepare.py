@@ -11,7 +11,7 @@ from leaflab.identity import digest, fold
 from leaflab.prepare.manifest import from_manifest, manifest
 from leaflab.values import PARTS, Dataset
 from leaflab.workflow.collect import collect
-from leaflab.workflow.recording import record_prepare
+from leaflab.workflow.recording import Clock, record_prepare
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,11 +43,16 @@ def prepare(lab: Lab, raw: Raw | None = None) -> Dataset:
         dataset = _load(lab.lake, known)
         _log.info("%s; nothing changed, so it is used as it is", dataset)
         return dataset
-    prepared = lab.prepare.clean(raw.table, lab.dataset, lab.split.aside)
+    clock = Clock()
+    with clock.step("read"):
+        table = raw.table
+    with clock.step("clean"):
+        prepared = lab.prepare.clean(table, lab.dataset, lab.split.aside)
     for note in prepared.notes:
         _log.info("  %s", note)
-    dataset = _split(lab, raw, prepared)
-    return record_prepare(lab, raw, prepared, dataset, lambda checked: _write(lab.lake, checked, recipe))
+    with clock.step("split"):
+        dataset = _split(lab, raw, prepared)
+    return record_prepare(lab, raw, prepared, dataset, lambda checked: _write(lab.lake, checked, recipe), clock)
 
 
 def load_dataset(lake: Lake, wanted: str) -> Dataset:

@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from leaflab.errors import CheckFailed
+from leaflab.prepare.manifest import manifest
+from leaflab.prepare.report import report
 from leaflab.tracking.base import RunSpec
-from leaflab.values import PARTS, Input, Metric, Tag
+from leaflab.values import PARTS, Artifact, Input, Metric, Tag
 
 if TYPE_CHECKING:
     from leaflab.prepare.base import Prepared
     from leaflab.values import Dataset, Item, Raw
     from leaflab.workflow.lab import Lab
 
-__all__ = ["inputs", "record_prepare"]
+__all__ = ["Clock", "inputs", "record_prepare"]
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Seconds of each step of a verb, by name."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Times what runs inside."""
+        started = perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - started
+
+    def items(self) -> Iterator[Item]:
+        for name, seconds in self.seconds.items():
+            yield Metric(f"time/{name}_seconds", seconds)
+
+
 def record_prepare(
-    lab: Lab, raw: Raw, prepared: Prepared, dataset: Dataset, write: Callable[[Dataset], Mapping[str, int]]
+    lab: Lab,
+    raw: Raw,
+    prepared: Prepared,
+    dataset: Dataset,
+    write: Callable[[Dataset], Mapping[str, int]],
+    clock: Clock,
 ) -> Dataset:
-    """Checks the dataset, writes it and its quarantine, and records both.
+    """Checks the dataset, writes it and its quarantine, and records all of it.
 
     Raises:
         CheckFailed: a near-certain leak; the run is recorded, the dataset is not written.
     """
-    tags = {"leaflab.dataset": dataset.id}
+    tags = {"leaflab.dataset": dataset.id, "leaflab.task": dataset.task}
     spec = RunSpec(lab.name, "prepare", f"prepare {dataset.name}", key=f"prepare {dataset.id}", tags=tags)
     with lab.tracking.start(spec) as run:
         run.log(_counts(dataset))
-        dataset = replace(dataset, facts={**dataset.facts, **lab.prepare.check(dataset)})
-        run.log(_leaks(dataset))
+        with clock.step("check"):
+            dataset = replace(dataset, facts={**dataset.facts, **lab.prepare.check(dataset)})
+        with clock.step("report"):
+            run.log([*_leaks(dataset), Artifact("report.html", report(dataset))])
         _refuse_leaks(dataset)
-        dataset = replace(dataset, versions=write(dataset))
-        _quarantine(lab, raw, prepared)
-        run.log(inputs(dataset))
+        with clock.step("write"):
+            dataset = replace(dataset, versions=write(dataset))
+            _quarantine(lab, raw, prepared)
+        plain = json.dumps(manifest(dataset), ensure_ascii=False, indent=1, default=str)
+        run.log([*inputs(dataset), *clock.items(), Artifact("dataset.json", plain)])
     _log.info("%s", dataset)
     return dataset
 
@@ -62,7 +94,6 @@ def _counts(dataset: Dataset) -> Iterator[Item]:
         yield Metric(f"rows/quarantined/{rule}", count)
     for part in PARTS:
         yield Metric(f"rows/{part}", dataset.rows(part))
-    yield Tag("leaflab.task", dataset.task)
 
 
 def _leaks(dataset: Dataset) -> Iterator[Item]:
