@@ -41,7 +41,7 @@ def blocks(stream: IO[bytes], encoding: str, *, quotes: bool = True, size: int =
 
 
 def _cut(data: bytes, quotes: bool) -> int:
-    """Where to cut: after the last line break that no quoted field spans, else after the last one; 0 for nowhere yet."""
+    """Where to cut: after the last line break outside quotes, else after the last one; 0 for nowhere yet."""
     last = cut = data.rfind(b"\n") + 1
     if not quotes:
         return cut

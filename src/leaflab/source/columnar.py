@@ -31,7 +31,7 @@ class _Columnar(Format):
     def schema(self, piece: Piece, *, whole: bool) -> pa.Schema:
         import pyarrow as pa
 
-        with piece.open() as stream:
+        with piece.seekable() as stream:
             try:
                 schema, _ = self.open(stream)
             except (pa.ArrowException, OSError) as error:
@@ -41,7 +41,7 @@ class _Columnar(Format):
     def batches(self, piece: Piece, schema: pa.Schema, findings: Findings) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        with piece.open() as stream:
+        with piece.seekable() as stream:
             try:
                 for batch in self.open(stream)[1]:
                     yield batch.select(schema.names).cast(schema)

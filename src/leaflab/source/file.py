@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from leaflab.errors import ConfigError, SourceError
 from leaflab.option import option
 from leaflab.source.base import Reading, Source
+from leaflab.source.download import without_secrets
+from leaflab.source.finding import find, opened, stem_of
 from leaflab.source.format import Findings, Format, Surprise, as_text, merged
-from leaflab.source.piece import Piece, pieces_of
+from leaflab.source.piece import Piece, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,15 +33,19 @@ _ENDINGS: dict[str, Kind] = {
 
 @option
 class File(Source):
-    """A table in a file, read as a stream.
+    """Tables in files, read as a stream: one file, all of a folder, those a pattern matches, or those of an archive.
+
+    Several files are read in the order of their names and must have the same columns.
 
     Args:
-        path: the file.
+        path: a file, folder, pattern (`data/*.csv`) or URL (http, https, s3 and what else fsspec knows); gz, zst, bz2
+            and xz are unpacked on the way, zip archives opened.
         kind: its format; "auto" goes by its ending.
         delimiter: of delimited text; null finds it.
         encoding: of delimited text; null finds it.
         names: column names of delimited text without a header row.
         sheet: of a workbook; null takes the first.
+        storage: options of an object store, as fsspec takes them.
     """
 
     path: str | None = None
@@ -47,15 +54,20 @@ class File(Source):
     encoding: str | None = None
     names: list[str] | None = None
     sheet: str | None = None
+    storage: dict[str, Any] = field(default_factory=dict)
 
     @property
     def default_name(self) -> str | None:
-        return Piece.stem_of(self.path) if self.path else None
+        return stem_of(self.path) if self.path else None
 
     def read(self) -> Reading:
         if not self.path:
             raise ConfigError("`source.path`", "is not set", hint="name a table, as in source.path=prices.csv")
-        pieces = pieces_of(self.path)
+        return self.of(find(self.path, set(_ENDINGS), self.storage))
+
+    def of(self, pieces: list[Piece]) -> Reading:
+        """The reading of files that were found already; archives among them are opened."""
+        pieces = [inner for piece in pieces for inner in opened(piece, set(_ENDINGS))]
         return self._reading(pieces, self._format(pieces), whole=False)
 
     def _format(self, pieces: list[Piece]) -> Format:
@@ -71,16 +83,19 @@ class File(Source):
             "arrow": Arrow,
             "excel": partial(Sheet, self.sheet),
         }
-        return made[self.kind if self.kind != "auto" else _kind(pieces[0])]()
+        kinds = {self.kind} if self.kind != "auto" else {_kind(piece) for piece in pieces}
+        if len(kinds) > 1:
+            raise SourceError(f"'{self.path}'", f"holds files of several formats ({', '.join(sorted(kinds))})")
+        return made[kinds.pop()]()
 
     def _reading(self, pieces: list[Piece], how: Format, *, whole: bool) -> Reading:
         """A reading whose schema is drawn from heads; one from whole files replaces it when that proves too narrow."""
         try:
-            schema = as_text(merged([(piece.name, how.schema(piece, whole=whole)) for piece in pieces]))
+            schema = as_text(merged([(piece.name, _schema(how, piece, whole=whole)) for piece in pieces]))
         except Surprise:  # the head is not in the encoding it seemed to be in; the format remembers
             return self._reading(pieces, how, whole=whole)
         findings = Findings()
-        reading = Reading(schema, iter(()), self.path or "", findings.bad, findings.notes)
+        reading = Reading(schema, iter(()), without_secrets(self.path or ""), findings.bad, findings.notes)
         reading.batches = self._batches(pieces, how, schema, findings, whole=whole)
         return reading
 
@@ -92,9 +107,10 @@ class File(Source):
         rows = 0
         for piece in pieces:
             try:
-                for batch in how.batches(piece, schema, findings):
-                    rows += batch.num_rows
-                    yield batch
+                with readable(piece.name):
+                    for batch in how.batches(piece, schema, findings):
+                        rows += batch.num_rows
+                        yield batch
             except Surprise as surprise:
                 if whole:
                     raise SourceError(f"'{piece.name}'", f"changed while it was read ({surprise})") from surprise
@@ -102,6 +118,11 @@ class File(Source):
         if not rows:
             raise SourceError(f"'{self.path}'", "has no rows")
         findings.dropped(findings.blank, "row")
+
+
+def _schema(how: Format, piece: Piece, *, whole: bool) -> pa.Schema:
+    with readable(piece.name):
+        return how.schema(piece, whole=whole)
 
 
 def _kind(piece: Piece) -> Kind:

@@ -57,7 +57,7 @@ class Sheet(Format):
 
         import openpyxl
 
-        with piece.open() as stream, warnings.catch_warnings():
+        with piece.seekable() as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
