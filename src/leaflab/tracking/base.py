@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from leaflab.values import Artifact, Tag
 
@@ -132,6 +132,10 @@ class Registry(ABC):
         Raises:
             ModelError: its files are missing or cannot be loaded.
         """
+
+    def example(self, version: Version) -> Mapping[str, list[Any]]:
+        """The rows shown with a version's model, column name to values; empty where it has none."""
+        return {}
 
     def ways(self, version: Version) -> Mapping[str, Callable[[pd.DataFrame], np.ndarray]]:
         """How a version can be asked: name of the way to a function from raw rows to scores."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from leaflab.scorer import Scorer
 
-__all__ = ["experiment_ids", "fetched", "loaded", "newest_model", "record_of", "searched"]
+__all__ = ["example_of", "experiment_ids", "fetched", "loaded", "newest_model", "record_of", "searched"]
 
 
 def record_of(run: Any, experiment: str) -> Record:
@@ -107,8 +109,6 @@ def loaded(uri: str, location: str, source: str) -> Scorer:
     Raises:
         ModelError: its files are missing or cannot be loaded.
     """
-    import tempfile
-
     from leaflab.scorer import Scorer
 
     try:
@@ -121,3 +121,23 @@ def loaded(uri: str, location: str, source: str) -> Scorer:
             return Scorer.load(Path(download_artifacts(source, dst_path=scratch)) / "data")
     except (OSError, KeyError, ValueError) as error:
         raise ModelError(f"The model {source}", f"cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def example_of(uri: str, location: str, source: str) -> Mapping[str, list[Any]]:
+    """The input example of a model, column name to values; empty where it has none."""
+    from mlflow.exceptions import MlflowException
+
+    name = "input_example.json"
+    try:
+        folder = local_path(location)
+        if folder is None:
+            from mlflow.artifacts import download_artifacts
+
+            with tempfile.TemporaryDirectory() as scratch, current(uri):
+                text = Path(download_artifacts(f"{source}/{name}", dst_path=scratch)).read_text(encoding="utf-8")
+        else:
+            text = (folder / name).read_text(encoding="utf-8")
+        plain = json.loads(text)
+        return {str(c): [row[i] for row in plain["data"]] for i, c in enumerate(plain["columns"])}
+    except (OSError, KeyError, ValueError, MlflowException):
+        return {}

@@ -10,7 +10,7 @@ from leaflab.errors import ModelError
 from leaflab.tracking.base import Registry
 from leaflab.tracking.batch import legal
 from leaflab.tracking.opening import current, opened, told
-from leaflab.tracking.reading import loaded, newest_model
+from leaflab.tracking.reading import example_of, loaded, newest_model
 from leaflab.values import Version
 
 if TYPE_CHECKING:
@@ -136,6 +136,11 @@ class MlflowRegistry(Registry):
 
         model = as_pyfunc(self.address, f"models:/{version.name}/{version.number}")
         return {**super().ways(version), "pyfunc": asked(model), "REST": as_rest(model)}
+
+    def example(self, version: Version) -> Mapping[str, list[Any]]:
+        with told(self.address):
+            location = self._client.get_model_version_download_uri(version.name, str(version.number))
+            return example_of(self.address, location, f"models:/{version.name}/{version.number}")
 
     def _one(self, name: str, number: int) -> Version:
         return _version(self._client.get_model_version(name, str(number)))

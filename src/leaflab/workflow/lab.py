@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaflab.workflow.settings import Serve
+
 if TYPE_CHECKING:
     from leaflab.executor.base import Executor
     from leaflab.gate.base import Gate
@@ -57,6 +59,7 @@ class Lab:
     evaluate: Evaluate
     promote: Promote
     predict: Predict
+    serve: Serve = field(default_factory=Serve)
     input: str | None = None
     output: str | None = None
     current: str | None = None
