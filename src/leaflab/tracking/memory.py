@@ -216,10 +216,6 @@ class _MemoryRegistry(Registry):
     def scorer(self, version: Version) -> Scorer:
         return _scorer(self.shelf.models[version.model_uri])
 
-    def example(self, version: Version) -> Mapping[str, list[Any]]:
-        table = self.shelf.models[version.model_uri].example
-        return {} if table is None else table.slice(0, 5).to_pydict()
-
     def _one(self, name: str, number: int) -> Version:
         aliases = tuple(sorted(a for a, n in self.shelf.aliases.get(name, {}).items() if n == number))
         return replace(self.shelf.versions[name][number - 1], aliases=aliases)
