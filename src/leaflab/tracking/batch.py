@@ -81,7 +81,13 @@ def example_files(table: pa.Table) -> dict[str, str]:
 
 @dataclass
 class Batch:
-    """Items by kind, ready to be stored; long values stand whole in `artifacts`."""
+    """Items by kind, ready to be stored; long values stand whole in `artifacts`.
+
+    Args:
+        at: when they were logged, in milliseconds since the epoch.
+    """
+
+    at: int = 0
 
     params: dict[str, str] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
@@ -93,7 +99,8 @@ class Batch:
 
 def batched(items: Iterable[Item], at: float | None = None) -> Batch:
     """Sorts items by kind; `at` is their time in seconds since the epoch (default: now)."""
-    batch, now = Batch(), int((time.time() if at is None else at) * 1000)
+    now = int((time.time() if at is None else at) * 1000)
+    batch = Batch(now)
     for item in items:
         match item:
             case Param(key, value):

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaflab.errors import TrackingError
 from leaflab.tracking.address import artifact_place, is_server
 from leaflab.tracking.batch import Batch, Point, StoredModel, chunks
 from leaflab.tracking.places import local_path
@@ -25,6 +24,7 @@ from leaflab.tracking.writer import (
     Child,
     Writer,
     dataset_record,
+    deleted,
     linked,
     model_params,
     model_tags,
@@ -97,7 +97,7 @@ class ClientWriter(Writer):
     def log(self, run_id: str, batch: Batch) -> None:
         models = {self._model(run_id, model): model for model in batch.models}
         self._pairs(run_id, batch)
-        self._points(run_id, linked(batch.points, models, int(time.time() * 1000)))
+        self._points(run_id, linked(batch, models))
         if batch.inputs:
             self.client.log_inputs(run_id, [dataset_input(i) for i in batch.inputs])
         self._artifacts(run_id, batch.artifacts)
@@ -221,11 +221,6 @@ class ClientWriter(Writer):
             folder = Path(scratch) / "model"
             self.folder.write(folder, model, made.model_id, run_id)
             self.client.log_model_artifacts(made.model_id, str(folder))
-
-
-def deleted(name: str, experiment_id: str) -> TrackingError:
-    way = f"`mlflow experiments restore -x {experiment_id}`, or choose another name="
-    return TrackingError(f"The experiment '{name}'", "is deleted in MLflow", hint=way)
 
 
 def dataset_input(item: Input) -> Any:

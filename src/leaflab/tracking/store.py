@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaflab.errors import TrackingError
-from leaflab.tracking.address import chosen, masked
+from leaflab.tracking.address import chosen, masked, sqlite_file
 from leaflab.tracking.base import Record, Registry, Run, RunSpec, Status, Tracking
 from leaflab.tracking.batch import batched
 from leaflab.tracking.client import ClientWriter
@@ -19,6 +19,7 @@ from leaflab.tracking.folder import ModelFolder
 from leaflab.tracking.opening import opened, told
 from leaflab.tracking.reading import fetched, loaded, newest_model, record_of, searched
 from leaflab.tracking.registry import MlflowRegistry
+from leaflab.tracking.sqlite import SqliteWriter, is_known
 from leaflab.tracking.writer import Child, Writer
 from leaflab.values import Item
 
@@ -29,7 +30,13 @@ __all__ = ["MlflowRun", "MlflowTracking"]
 
 
 @lru_cache(maxsize=8)
-def _writer(uri: str, shared: Path) -> ClientWriter:
+def _writer(uri: str, shared: Path) -> Writer:
+    """The quickest way into a store that keeps its schema."""
+    file = sqlite_file(uri)
+    if file and not is_known(file):
+        opened(uri)
+    if file and is_known(file):
+        return SqliteWriter(uri, file, ModelFolder(shared))
     return ClientWriter(opened(uri), uri, ModelFolder(shared))
 
 
@@ -68,7 +75,7 @@ class MlflowTracking(Tracking):
         return chosen(self.address, self.home)
 
     @property
-    def _writer(self) -> ClientWriter:
+    def _writer(self) -> Writer:
         with told(self._uri):
             return _writer(self._uri, self.home.resolve() / ".leaflab" / "cache" / "model")
 

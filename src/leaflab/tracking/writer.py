@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leaflab.errors import TrackingError
 from leaflab.tracking.batch import Batch, Point, StoredModel, legal, shortened
 
 if TYPE_CHECKING:
@@ -75,20 +76,20 @@ def model_params(model: StoredModel) -> dict[str, str]:
     return {legal(k): shortened(str(v), 6000, "…") for k, v in model.params.items()}
 
 
-def linked(points: Sequence[Point], models: Mapping[str, StoredModel], now: int) -> list[tuple[Point, str | None]]:
+def linked(batch: Batch, models: Mapping[str, StoredModel]) -> list[tuple[Point, str | None]]:
     """Points with the model each belongs to; what only a model says becomes a point of its run too."""
-    owned = {legal(k): (model_id, float(v)) for model_id, m in models.items() for k, v in m.metrics.items()}
-
-    def owner(p: Point) -> str | None:
-        model_id, value = owned.get(p.key, (None, None))
-        return model_id if value == p.value else None
-
-    pairs = [(p, owner(p)) for p in points]
-    said = {p.key for p, model_id in pairs if model_id}
-    last = max((p.time for p in points), default=now)
-    return pairs + [
-        (Point(key, value, last, 0), model_id) for key, (model_id, value) in owned.items() if key not in said
-    ]
+    points = batch.points
+    pairs: list[tuple[Point, str | None]] = [(p, None) for p in points]
+    for model_id, model in models.items():
+        for name, value in model.metrics.items():
+            key = legal(name)
+            same = (i for i in reversed(range(len(points))) if points[i].key == key and points[i].value == value)
+            position = next(same, None)
+            if position is None:
+                pairs.append((Point(key, float(value), batch.at, 0), model_id))
+            else:
+                pairs[position] = (points[position], model_id)
+    return pairs
 
 
 def dataset_record(item: Input) -> dict[str, str]:
@@ -102,6 +103,11 @@ def dataset_record(item: Input) -> dict[str, str]:
         "schema": json.dumps({"mlflow_colspec": columns})[:1_000_000],
         "profile": json.dumps({"num_rows": item.rows, "num_columns": len(item.schema)}),
     }
+
+
+def deleted(name: str, experiment_id: str) -> TrackingError:
+    way = f"`mlflow experiments restore -x {experiment_id}`, or choose another name="
+    return TrackingError(f"The experiment '{name}'", "is deleted in MLflow", hint=way)
 
 
 def put_files(root: Path, artifacts: Iterable[Artifact]) -> None:
