@@ -53,6 +53,14 @@ def test_judges_hydras_own_targets_too(tmp_path: Path) -> None:
         judge({"hydra": {"callbacks": {"x": {"_target_": "os.system"}}}}, tmp_path)
 
 
+def test_hydras_launchers_run_jobs_and_nothing_else(tmp_path: Path) -> None:
+    judge({"hydra": {"launcher": {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}}}, tmp_path)
+    with pytest.raises(ConfigError, match=r"hydra\.launcher"):
+        judge({"hydra": {"launcher": {"_target_": "hydra.utils.call"}}}, tmp_path)
+    with pytest.raises(ConfigError, match=r"split"):
+        judge({"split": {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}}, tmp_path)
+
+
 def test_a_project_trusts_its_own_package_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ourlab.py").write_text(
         "from leaflab.option import option\n\n@option\nclass Own:\n    x: int = 1\n\ndef helper(): ...\n"

@@ -19,12 +19,15 @@ from leaflab.option import is_option
 __all__ = ["judge"]
 
 _PACKAGES = frozenset({"leaflab", "sklearn", "optuna"})
+_PLUGINS = frozenset({"hydra", "hydra_plugins"})
 _KINDS = (
     "sklearn.base.BaseEstimator",
     "sklearn.model_selection.BaseCrossValidator",
     "sklearn.model_selection.BaseShuffleSplit",
     "optuna.samplers.BaseSampler",
     "optuna.pruners.BasePruner",
+    "hydra.plugins.launcher.Launcher",
+    "hydra.plugins.sweeper.Sweeper",
 )
 
 
@@ -35,7 +38,7 @@ def judge(config: Any, home: Path) -> None:
         ConfigError: the first target refused, with its key.
     """
     for key, target in _targets(config, ()):
-        _judge_one(key, target, trusted(home))
+        _judge_one(key, target, _PLUGINS if key in ("hydra.launcher", "hydra.sweeper") else trusted(home))
 
 
 def _targets(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
