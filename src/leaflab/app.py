@@ -160,7 +160,8 @@ def _configure(level: int) -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))
         own.addHandler(handler)
-    for noisy in ("mlflow", "alembic", "optuna", "lightgbm"):
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR" if level > logging.DEBUG else "INFO")
+    for noisy in ("alembic", "optuna", "lightgbm"):
         logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
 
 
