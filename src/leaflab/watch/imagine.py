@@ -1,0 +1,156 @@
+"""Performance without labels: imagine the truth many times as the model's own record says, and score each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from leaflab.metric.base import Metric
+    from leaflab.watch.scored import Scored
+
+__all__ = ["ErrorModel", "Estimate", "estimate", "learn"]
+
+NEEDED = 200
+_CALIBRATIONS = 40
+_DRAWS = 200
+_ROWS = 20_000
+_TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with its 95 % interval, for what the rows' own truth will show; `spread` is its standard deviation."""
+
+    value: float
+    low: float
+    high: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """What rows unseen in training tell about the model's errors.
+
+    Classes: beta calibrations (Kull, Silva Filho and Flach 2017) of each class's probability, one a bootstrap of the
+    rows, shape (calibrations, classes, 3); labels are drawn from them (confidence-based performance estimation).
+    Values: the size of the error learnt from the features, and errors in units of it, resampled.
+
+    Assumption: given the features, the truth behaves as it did; a change of the concept is not seen, and the estimate's
+    own error shows it once labels come.
+    """
+
+    classes: int
+    calibrations: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3)))
+    residuals: np.ndarray = field(default_factory=lambda: np.empty(0))
+    scale: tuple[Any, float] | None = None
+
+    def draw(self, rows: Scored, random: np.random.Generator, number: int) -> np.ndarray:
+        """One imagined truth, shape (rows,)."""
+        if not self.classes:
+            errors = random.choice(random.choice(self.residuals, len(self.residuals)), len(rows))
+            return np.asarray(rows.scores + errors * _sizes(self.scale, rows.matrix))
+        chances = self.probabilities(rows.scores, number)
+        steps = np.cumsum(chances, axis=1)
+        return np.asarray((random.random((len(rows), 1)) > steps[:, :-1]).sum(axis=1), dtype="float64")
+
+    def probabilities(self, scores: np.ndarray, number: int = 0) -> np.ndarray:
+        """Calibrated probabilities, shape (rows, classes); calibration 0 is that of all rows."""
+        weights = self.calibrations[number % len(self.calibrations)]
+        if self.classes == 2:
+            positive = _beta(scores[:, 1], weights[1])
+            return np.column_stack([1 - positive, positive])
+        raw = np.column_stack([_beta(scores[:, k], weights[k]) for k in range(self.classes)])
+        return np.asarray(raw / raw.sum(axis=1, keepdims=True))
+
+
+def learn(rows: Scored, classes: int, seed: int = 0) -> ErrorModel | None:
+    """The error model of labelled rows that the model was not trained on; None below 200 of them."""
+    rows = rows.labelled.sample(_ROWS, seed)
+    if len(rows) < NEEDED:
+        return None
+    random = np.random.default_rng(seed)
+    if not classes:
+        return _learn_values(rows)
+    weights = [np.ones(len(rows)), *(random.poisson(1.0, len(rows)) for _ in range(_CALIBRATIONS))]
+    fitted = np.zeros((len(weights), classes, 3))
+    for k in range(classes) if classes > 2 else (1,):
+        hit = rows.truth == k
+        for i, weight in enumerate(weights):
+            fitted[i, k] = _fit_beta(rows.scores[:, k], hit, weight)
+    return ErrorModel(classes, fitted)
+
+
+def estimate(
+    model: ErrorModel, rows: Scored, metrics: Sequence[Metric], seed: int = 0
+) -> Mapping[str, tuple[Estimate, np.ndarray]]:
+    """Each metric's estimate and its draws; of more than 20,000 rows a sample stands for all."""
+    rows = rows.sample(_ROWS, seed)
+    random = np.random.default_rng(seed)
+    drawn: dict[str, list[float]] = {metric.name: [] for metric in metrics}
+    for number in range(_DRAWS):
+        truth = model.draw(rows, random, 1 + number % _CALIBRATIONS)
+        for metric in metrics:
+            drawn[metric.name].append(metric.score(truth, rows.scores))
+    found = {}
+    for name, values in drawn.items():
+        known = np.array([v for v in values if np.isfinite(v)])
+        if len(known) > _DRAWS // 2:
+            low, high = np.quantile(known, [0.025, 0.975])
+            found[name] = (Estimate(float(known.mean()), float(low), float(high), float(known.std(ddof=1))), known)
+    return found
+
+
+def _features(chances: np.ndarray) -> np.ndarray:
+    clipped = np.clip(chances, _TINY, 1 - _TINY)
+    return np.column_stack([np.log(clipped), -np.log1p(-clipped), np.ones(len(clipped))])
+
+
+def _beta(chances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-np.clip(_features(chances) @ weights, -35, 35))))
+
+
+def _fit_beta(chances: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Penalised maximum likelihood by Newton's method, drawn a little towards "already calibrated"."""
+    design, start = _features(chances), np.array([1.0, 1.0, 0.0])
+    value, pull = start.copy(), np.diag([1.0, 1.0, 0.01])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(design @ value, -35, 35)))
+        slope = design.T @ (weight * (hit - p)) - pull @ (value - start)
+        curve = (design * (weight * np.maximum(p * (1 - p), 1e-9))[:, None]).T @ design + pull
+        step = np.linalg.solve(curve, slope)
+        value = value + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-6:
+            break
+    return value
+
+
+def _learn_values(rows: Scored) -> ErrorModel:
+    """Sizes of errors from the features by LightGBM, each half judged by the other's; then one of all rows."""
+    errors = rows.truth - rows.scores
+    half = np.random.default_rng(0).permutation(len(rows)) % 2 == 0
+    sizes = np.empty(len(rows))
+    for part in (half, ~half):
+        sizes[part] = _sizes(_size_model(rows.matrix[~part], errors[~part]), rows.matrix[part])
+    return ErrorModel(0, residuals=errors / sizes, scale=_size_model(rows.matrix, errors))
+
+
+def _size_model(matrix: np.ndarray, errors: np.ndarray) -> tuple[Any, float]:
+    import lightgbm
+
+    sizes = np.abs(errors)
+    floor = max(float(np.quantile(sizes, 0.05)), float(sizes.mean()) * 1e-3, 1e-300)
+    params = {
+        "objective": "regression", "num_leaves": 7, "learning_rate": 0.1, "min_data_in_leaf": 50, "verbose": -1,
+        "seed": 0, "num_threads": 1, "deterministic": True, "force_col_wise": True,
+    }  # fmt: skip
+    return lightgbm.train(params, lightgbm.Dataset(matrix, sizes), num_boost_round=40), floor
+
+
+def _sizes(model: tuple[Any, float] | None, matrix: np.ndarray) -> np.ndarray:
+    assert model is not None
+    booster, floor = model
+    return np.maximum(np.asarray(booster.predict(matrix, num_threads=1)), floor)
