@@ -7,8 +7,11 @@ import json
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
+from sklearn import preprocessing
 
-from leaflab.model.encoding import fit_encoder
+from leaflab.errors import ConfigError
+from leaflab.model.encoding import fit_encoder, training_matrix
 from leaflab.scorer import Column, Encoder, typed
 from leaflab.values import Dataset, Roles
 
@@ -51,3 +54,104 @@ def test_survives_json():
     again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
     assert again == encoder
     np.testing.assert_array_equal(again.encode(typed(frame, columns)), encoder.encode(typed(frame, columns)))
+
+
+MIXED = [Column("n", "number"), Column("c", "category"), Column("t", "time"), Column("b", "boolean")]
+
+
+def mixed(rows=200, seed=0):
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(10, 3, rows).round(2)
+    numbers[::17] = np.nan
+    kinds = rng.choice(["red", "green", "blue", "rare"], rows, p=[0.5, 0.3, 0.19, 0.01]).astype(object)
+    kinds[::23] = None
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365 * 24, rows), unit="h")
+    y = (rng.random(rows) < np.where(kinds == "red", 0.8, 0.2)).astype("int64")
+    return pd.DataFrame({"n": numbers, "c": kinds, "t": times, "b": rng.random(rows) > 0.5, "y": y})
+
+
+def encoder_of(frame, columns=MIXED, **features):
+    made = typed(frame, columns)
+    made["y"] = frame["y"]
+    return fit_encoder(dataset(columns, **features), made), made
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax", "robust", "quantile"])
+def test_scales_as_sklearn_does(scale):
+    frame = mixed()
+    encoder, made = encoder_of(frame, scale=scale)
+    scalers = {
+        "standard": preprocessing.StandardScaler(),
+        "minmax": preprocessing.MinMaxScaler(),
+        "robust": preprocessing.RobustScaler(),
+        "quantile": preprocessing.QuantileTransformer(n_quantiles=100),
+    }
+    expected = scalers[scale].fit(frame[["n"]].dropna()).transform(frame[["n"]].dropna())[:, 0]
+    got = encoder.encode(made)[frame["n"].notna(), 0]
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("impute", ["median", "mode", "indicator"])
+def test_fills_what_is_missing(impute):
+    encoder, made = encoder_of(mixed(), impute=impute)
+    matrix = encoder.encode(made)
+    assert not np.isnan(matrix[:, 0]).any()
+    assert ("n is missing" in encoder.names) == (impute == "indicator")
+
+
+@pytest.mark.parametrize("encode", ["native", "ordinal", "onehot", "target", "hash"])
+@pytest.mark.parametrize("text", ["none", "hash", "tfidf"])
+def test_every_encoding_survives_serving_and_json(encode, text):
+    columns = [*MIXED, Column("note", "text")]
+    frame = mixed().assign(note=[f"good thing number {n}" if n % 2 else "bad one" for n in range(200)])
+    encoder, made = encoder_of(frame, columns, encode=encode, text=text, rare=5, cycles=True)
+    again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
+    np.testing.assert_array_equal(again.encode(made), encoder.encode(made))
+    served = pd.DataFrame(
+        {
+            "extra": [1, 2],
+            "note": [None, "new words"],
+            "b": [None, 1],
+            "c": ["unseen", None],
+            "t": [None, "2030-01-01"],
+            "n": ["3", None],
+        }
+    )
+    matrix = again.encode(typed(served, columns))
+    assert matrix.shape == (2, len(encoder.names))
+    single = np.vstack([again.encode(typed(served.iloc[[row]], columns)) for row in range(2)])
+    np.testing.assert_array_equal(single, matrix)
+
+
+def test_target_means_of_training_rows_are_out_of_fold():
+    frame = mixed(400)
+    frame["c"] = [f"u{n}" for n in range(400)]
+    encoder, made = encoder_of(frame, encode="target")
+    data = dataset(MIXED, encode="target")
+    place = encoder.names.index("mean y of c")
+    seen = np.corrcoef(encoder.encode(made)[:, place], frame["y"])[0, 1]
+    unseen = np.corrcoef(training_matrix(data, encoder, made)[:, place], frame["y"])[0, 1]
+    assert abs(unseen) < 0.3
+    assert seen > 0.9 or np.isnan(seen)
+    plain, made = encoder_of(mixed())
+    np.testing.assert_array_equal(training_matrix(dataset(MIXED), plain, made), plain.encode(made))
+
+
+def test_rare_levels_and_unseen_ones_share_a_code():
+    frame = mixed()
+    encoder, _ = encoder_of(frame, rare=20)
+    served = typed(pd.DataFrame({"n": [1] * 3, "c": ["rare", "unseen", None], "t": [None] * 3, "b": [None] * 3}), MIXED)
+    codes = encoder.encode(served)[:, 1]
+    assert codes[0] == codes[1] == 3
+    assert np.isnan(codes[2])
+
+
+def test_pairs_of_numbers():
+    columns = [Column("a", "number"), Column("b", "number")]
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [0.0, 4.0], "y": [0, 1]})
+    encoder, made = encoder_of(frame, columns, pairs={"a per b": ["a", "ratio", "b"], "a + b": ["a", "sum", "b"]})
+    np.testing.assert_array_equal(encoder.encode(made)[:, 2:], [[np.nan, 1], [0.5, 6]])
+    with pytest.raises(ConfigError, match="must use one of"):
+        encoder_of(frame, columns, pairs={"x": ["a", "power", "b"]})
+    with pytest.raises(ConfigError, match="numeric feature"):
+        encoder_of(frame, columns, pairs={"x": ["a", "sum", "zz"]})

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .columns import _NOUN, BadTable, Column, _numeric_markers, _word, parse
-from .encoder import OPS, Feature
+from .encoder import OPS, PAIRS, Feature
 from .score import Scorer
 from .single import RowByRow
 
@@ -143,6 +143,9 @@ class Fast:
         return matrix
 
     def _feature(self, j: int, feature: Feature, typed: Typed) -> Any:
+        if feature.op in PAIRS:
+            one, other = self._place[feature.column], self._place[feature.state["other"]]
+            return PAIRS[feature.op](typed.numbers[one], typed.numbers[other])
         if feature.column in self._place:
             import pandas as pd
 
