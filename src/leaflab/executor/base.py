@@ -1,0 +1,80 @@
+"""An executor runs jobs on a bench, in this process, in others, or on other machines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+__all__ = ["Bench", "Decide", "Event", "Executor", "Pool"]
+
+
+class Bench(Protocol):
+    """Where jobs are done: pickled once to every worker, and small, because data lie in files."""
+
+    def run(self, job: Any, report: Callable[[Any], str]) -> Any:
+        """Does one job; `report` tells how it goes and returns "" to go on, else how to end."""
+        ...
+
+
+Decide = Callable[[int, Any], str]
+"""(job number, report) → "" to go on, else how to end."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """How a job ended.
+
+    Args:
+        number: the job's number, as submitted.
+        kind: "done" (`result` is what the bench returned), "failed" (it raised) or "lost" (its worker died or was
+            stopped for running too long or growing too large).
+        result: what the bench returned.
+        error: the traceback, or why the worker is gone.
+    """
+
+    number: int
+    kind: Literal["done", "failed", "lost"]
+    result: Any = None
+    error: str = ""
+
+
+class Pool(ABC):
+    """`size` workers at one bench, with `threads` each. As a context it stops them all at the end."""
+
+    size: int
+    threads: int
+
+    @abstractmethod
+    def submit(self, number: int, job: Any) -> None:
+        """Hands over a job; at most `size` may be unfinished."""
+
+    @abstractmethod
+    def events(self, timeout: float, decide: Decide) -> list[Event]:
+        """Waits up to `timeout` seconds for jobs to end; reports are answered by `decide` meanwhile.
+
+        A job that was submitted ends in exactly one event, whatever happens to its worker.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stops every worker at once; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Executor(ABC):
+    """Contract: results do not depend on the executor; constructing one starts nothing."""
+
+    def warm(self) -> None:  # noqa: B027 - most executors have nothing to start early
+        """Starts what takes long and needs no data, in the background."""
+
+    @abstractmethod
+    def open(self, bench: Bench, rows: int) -> Pool:
+        """Workers at a bench; `rows` of the data tells how many and how wide."""

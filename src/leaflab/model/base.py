@@ -1,0 +1,103 @@
+"""A model learns a problem at a bench, and becomes a predictor that ships."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from leaflab.executor.base import Bench
+    from leaflab.metric.base import Metric
+    from leaflab.scorer.predictor import Predictor
+    from leaflab.values import Task
+
+__all__ = ["Fitted", "Fold", "Model", "Problem"]
+
+Fold = tuple["np.ndarray", "np.ndarray"]
+"""Row numbers to learn from and to be judged on; the second may be empty."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An encoded dataset.
+
+    Args:
+        task, outputs, metric: what is learnt; `metric` is resolved for the task.
+        names, categorical, monotone: of the matrix's columns: names, positions that hold codes, -1 | 0 | 1 each.
+        matrix: shape (rows, features), missing as NaN; the training rows first, then the validation rows.
+        target: class codes or values, shape (rows,).
+        weight, group: row weights and group codes, shape (rows,), or None.
+        boundary: how many rows are for training.
+        temporal: whether rows are ordered in time.
+        score: every metric by name, from (truth, scores, weight).
+    """
+
+    task: Task
+    outputs: int
+    metric: Metric
+    names: tuple[str, ...]
+    categorical: tuple[int, ...]
+    monotone: tuple[int, ...]
+    matrix: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None
+    group: np.ndarray | None
+    boundary: int
+    temporal: bool
+    score: Callable[..., dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a bench answers to a fit: one entry a fold in `values`, `rounds`, `models` and `scores`; paths are of files.
+
+    `state` is "complete", "deadline", or what it was told to end in.
+    """
+
+    state: str
+    value: float | None
+    values: tuple[float, ...] = ()
+    rounds: tuple[int, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[tuple[int, float], ...] = ()
+    facts: Mapping[str, float] = field(default_factory=dict)
+    models: tuple[Path, ...] = ()
+    scores: tuple[Path, ...] = ()
+
+
+class Model(ABC):
+    """Contract: the same fit gives the same model; an unknown parameter is refused by name before the first fit."""
+
+    @abstractmethod
+    def bench(self, problem: Problem, folds: Sequence[Fold], folder: Path, bins: str) -> Bench:
+        """Writes what workers need into `folder`; `bins` is "shared" over all rows or "per_fold"."""
+
+    @abstractmethod
+    def predictor(self, texts: Sequence[str], weights: Sequence[float]) -> Predictor:
+        """The weighted average of fitted models, from the texts they were written as."""
+
+    def check(self, params: Sequence[str]) -> None:  # noqa: B027 - a model may take anything
+        """Refuses parameters the model does not have."""
+
+    def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is searched; a model may leave out what cannot matter, or have its own."""
+        return default
+
+    def portfolio(self, problem: Problem) -> list[dict[str, Any]]:
+        """Parameters to try first, the model's defaults among them."""
+        return [{}]
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What a parameter is where it is not given, for those that may be searched."""
+        return {}
+
+    @property
+    def blends(self) -> bool:
+        """Whether several fitted models may be averaged into one."""
+        return False

@@ -1,0 +1,91 @@
+"""One booster, grown round by round under a deadline, with early stopping and reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from leaflab.metric.base import Metric
+
+__all__ = ["Course", "Judge", "grow"]
+
+_CHECKPOINTS = 0.5
+
+
+@dataclass
+class Course:
+    """How a booster grew: its best round, and (round, value) after each."""
+
+    state: str = "complete"
+    best: float = float("inf")
+    best_round: int = 0
+    rounds: int = 0
+    curve: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores the validation rows after each round: LightGBM's own metric where it has one of the same meaning."""
+
+    metric: Metric
+    task: str
+
+    @property
+    def native(self) -> str | None:
+        return self.metric.lightgbm.get(self.task)  # type: ignore[call-overload, no-any-return]
+
+    @property
+    def sign(self) -> float:
+        return 1.0 if self.metric.direction == "minimize" else -1.0
+
+    def value(self, booster: Any) -> float:
+        """The metric on the validation rows, as it is."""
+        if self.native:
+            return float(booster.eval_valid()[0][2])
+        return float(booster.eval_valid(self._feval)[0][2])
+
+    def _feval(self, raw: np.ndarray, data: Any) -> tuple[str, float, bool]:
+        scores = np.column_stack([1.0 - raw, raw]) if self.task == "binary" else raw
+        return "value", self.metric.score(data.get_label(), scores, data.get_weight()), False
+
+
+def grow(
+    booster: Any, judge: Judge | None, *, rounds: int, patience: int, deadline: float | None, report: Callable[[int, float], str]
+) -> Course:
+    """Adds trees until the metric has not improved for `patience` rounds, or told to stop.
+
+    Args:
+        booster: a LightGBM booster, with its validation rows added where there is a judge.
+        judge: None: no validation rows, so all rounds are grown.
+        rounds: the most rounds.
+        patience: rounds without improvement before stopping.
+        deadline: monotonic second at which to stop with what there is; None for none.
+        report: called with the round and the metric; answers "" to go on, else the state to end in.
+    """
+    course = Course()
+    for number in range(1, rounds + 1):
+        finished = booster.update()
+        course.rounds = number
+        if judge is not None:
+            value = judge.value(booster)
+            course.curve.append((number, value))
+            if judge.sign * value < course.best:
+                course.best, course.best_round = judge.sign * value, number
+            if told := report(number, value):
+                course.state = told
+                break
+            if number - course.best_round >= patience:
+                break
+        if finished:
+            break
+        if deadline is not None and time.monotonic() >= deadline:
+            course.state = "deadline"
+            break
+    if judge is None:
+        course.best_round = course.rounds
+    return course

@@ -1,0 +1,236 @@
+"""LightGBM, trained on shared bins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from leaflab.model.base import Fitted, Fold, Model, Problem
+from leaflab.model.parameters import DEFAULTS, check, divided
+from leaflab.model.portfolio import portfolio
+from leaflab.option import option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from leaflab.executor.base import Bench
+    from leaflab.scorer.predictor import Predictor
+
+__all__ = ["LightGBM"]
+
+_OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
+_BY_METRIC = {"mae": "regression_l1", "mape": "mape"}
+_CURVE = 100
+
+
+@option
+class LightGBM(Model):
+    """Gradient-boosted trees.
+
+    Args:
+        params: LightGBM parameters that stay fixed, by name; an unknown one is refused.
+        max_rounds: the most boosting rounds of a booster.
+        patience: rounds without improvement before a booster stops; "auto" waits longer at small learning rates.
+        deterministic: the same trees whatever the number of threads; costs a few percent of speed.
+    """
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    max_rounds: Annotated[int, Field(ge=1)] = 5000
+    patience: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        check(self.params)
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        return DEFAULTS
+
+    @property
+    def blends(self) -> bool:
+        return True
+
+    def check(self, params: Sequence[str]) -> None:
+        check(params)
+
+    def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
+        left_out = set(self.params) | (set() if problem.categorical else {"cat_smooth", "cat_l2", "max_cat_to_onehot"})
+        return {name: spec for name, spec in default.items() if name not in left_out}
+
+    def portfolio(self, problem: Problem) -> list[dict[str, Any]]:
+        return portfolio(problem)
+
+    def predictor(self, texts: Sequence[str], weights: Sequence[float]) -> Predictor:
+        from leaflab.scorer.predictor import Boosters
+
+        return Boosters(list(texts), list(weights))
+
+    def bench(self, problem: Problem, folds: Sequence[Fold], folder: Path, bins: str) -> Bench:
+        from leaflab.model.binning import Store
+
+        Store.write(folder, problem, folds, bins)
+        return LightGBMBench(folder, self, self._fixed(problem), problem.task, problem.metric, problem.score)
+
+    def _fixed(self, problem: Problem) -> dict[str, Any]:
+        objective = _BY_METRIC.get(problem.metric.name, _OBJECTIVES[problem.task])
+        fixed: dict[str, Any] = {"objective": objective, "verbosity": -1, "bagging_freq": 1}
+        if problem.task == "multiclass":
+            fixed["num_class"] = problem.outputs
+        if self.deterministic:
+            fixed |= {"deterministic": True, "force_col_wise": True}
+        if any(problem.monotone):
+            fixed["monotone_constraints"] = list(problem.monotone)
+        return {**fixed, **self.params}
+
+
+@dataclass(frozen=True)
+class LightGBMBench:
+    """Trains boosters on the binned data of a folder."""
+
+    folder: Path
+    model: LightGBM
+    fixed: Mapping[str, Any]
+    task: str
+    metric: Any
+    score: Callable[..., dict[str, float]]
+
+    def run(self, job: Any, report: Callable[[Any], str]) -> Fitted:
+        """Fits the folds of a job one after the other (`leaflab.search.base.Fit` says what a job holds)."""
+        from leaflab.model.binning import store
+
+        work = _Work(self, job, report, store(self.folder))
+        for number in job.folds:
+            work.fit(number)
+            if work.state == "complete" and work.values:
+                work.state = report(("folds", len(work.values), work.values[-1])) or "complete"
+            if work.state != "complete":
+                break
+        return work.fitted()
+
+
+class _Work:
+    """One job in progress."""
+
+    def __init__(self, bench: LightGBMBench, job: Any, report: Callable[[Any], str], data: Any) -> None:
+        self.bench, self.job, self.data, self._report = bench, job, data, report
+        self.state = "complete"
+        self.started, self.cpu = time.monotonic(), time.process_time()
+        self.phases = {"fit_seconds": 0.0, "predict_seconds": 0.0, "bin_seconds": 0.0}
+        self.values: list[float] = []
+        self.rounds: list[int] = []
+        self.curve: list[tuple[int, float]] = []
+        self.models: list[Path] = []
+        self.scores: list[Path] = []
+        self.judged: list[tuple[Any, Any]] = []
+        self.bytes = self.grown = 0
+        data_params, self.params = divided({**bench.fixed, **job.params})
+        self.data_params = data_params
+        self.params |= {"seed": job.seed, "num_threads": job.threads}
+
+    def fit(self, number: int | None) -> None:
+        import lightgbm as lgb
+
+        from leaflab.model.boosting import Judge, grow
+
+        clock = time.monotonic()
+        train, valid = self.data.datasets(self.data_params, number)
+        judge = Judge(self.bench.metric, self.bench.task) if valid is not None else None
+        metric = (judge.native or "None") if judge else "None"
+        booster = lgb.Booster({**self.data_params, **self.params, "metric": metric}, train)
+        if judge:
+            booster.add_valid(valid, "valid")
+        clock = self._lap("bin_seconds", clock)
+        rounds = self.job.rounds or self.bench.model.max_rounds
+        course = grow(booster, judge, rounds=rounds, patience=self._patience, deadline=self.job.deadline, report=self._told)  # fmt: skip
+        clock = self._lap("fit_seconds", clock)
+        self.state = course.state
+        self.curve = self.curve or course.curve
+        self.rounds.append(course.best_round)
+        self.grown += course.rounds
+        if self.state not in ("complete", "deadline") or (self.state == "deadline" and judge is None):
+            self.values += [course.curve[-1][1]] if course.curve else []
+            return
+        self._keep(booster, number, course.best_round)
+        self._lap("predict_seconds", clock)
+
+    def _keep(self, booster: Any, number: int | None, rounds: int) -> None:
+        import numpy as np
+
+        folder = Path(self.job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = "all" if number is None else str(number)
+        text = booster.model_to_string(num_iteration=rounds)
+        self.bytes += len(text)
+        self.models.append(folder / f"booster-{name}.txt")
+        self.models[-1].write_text(text, encoding="utf-8")
+        rows = self.data.rows(number)[1]
+        if not len(rows):
+            return
+        scores = np.asarray(booster.predict(self.data.matrix[rows], num_iteration=rounds, num_threads=self.job.threads))
+        if self.bench.task == "binary":
+            scores = np.column_stack([1.0 - scores, scores])
+        weight = None if self.data.weight is None else self.data.weight[rows]
+        self.values.append(self.bench.metric.score(np.asarray(self.data.target[rows]), scores, weight))
+        self.judged.append((rows, scores))
+        self.scores.append(folder / f"scores-{name}.npy")
+        np.save(self.scores[-1], scores)
+
+    def _told(self, number: int, value: float) -> str:
+        """Reports at equal steps of progress (rounds x learning rate), so that slow learners are judged fairly."""
+        pace = float(self.params.get("learning_rate", 0.1))
+        step = int(number * pace)
+        if step == int((number - 1) * pace):
+            return ""
+        return self._report(("more rounds" if self.rounds else "rounds", step, value))
+
+    @property
+    def _patience(self) -> int:
+        asked = self.bench.model.patience
+        rate = float(self.params.get("learning_rate", 0.1))
+        return asked if asked != "auto" else int(min(200, max(30, round(4 / rate))))
+
+    def _lap(self, phase: str, since: float) -> float:
+        now = time.monotonic()
+        self.phases[phase] += now - since
+        return now
+
+    def fitted(self) -> Fitted:
+        import numpy as np
+
+        value = float(np.mean(self.values)) if self.values else None
+        facts = {
+            **self.phases,
+            "cpu_seconds": time.process_time() - self.cpu,
+            "best_iteration": float(np.mean(self.rounds)) if self.rounds else 0.0,
+            "rounds": float(self.grown),
+            "model_bytes": float(self.bytes),
+        }
+        judged = sum(len(rows) for rows, _ in self.judged)
+        if judged:
+            facts["predict_ms_per_1k_rows"] = self.phases["predict_seconds"] * 1e6 / judged
+        return Fitted(self.state, value, tuple(self.values), tuple(self.rounds), self._metrics(), thinned(self.curve),
+                      facts, tuple(self.models), tuple(self.scores))  # fmt: skip
+
+    def _metrics(self) -> dict[str, float]:
+        import numpy as np
+
+        if not self.judged:
+            return {}
+        rows = np.concatenate([r for r, _ in self.judged])
+        scores = np.concatenate([s for _, s in self.judged])
+        weight = None if self.data.weight is None else self.data.weight[rows]
+        return self.bench.score(self.bench.task, np.asarray(self.data.target[rows]), scores, weight)
+
+
+def thinned(curve: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """At most 100 points of a curve, its ends among them."""
+    import numpy as np
+
+    if len(curve) <= _CURVE:
+        return tuple(curve)
+    return tuple(curve[i] for i in np.unique(np.linspace(0, len(curve) - 1, _CURVE).round().astype(int)))

@@ -1,0 +1,118 @@
+"""A search finds the best model of a problem within a budget."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leaflab.executor.base import Executor
+    from leaflab.model.base import Model, Problem
+    from leaflab.scorer.predictor import Predictor
+    from leaflab.values import Trial
+
+__all__ = ["Fit", "Found", "Place", "Search"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One job for a bench.
+
+    Args:
+        model: "" for the swept model, else a baseline's name.
+        params: the model's parameters, beside its fixed ones.
+        folds: folds to fit one after the other; None stands for all rows.
+        seed: the trial's own.
+        folder: where fitted models and scores are written.
+        threads: LightGBM threads.
+        deadline: second of `time.monotonic` at which to stop with what there is.
+        rounds: exactly so many boosting rounds, where there is nothing to stop early on.
+
+    While it runs, a bench reports ("rounds", progress, value) and, after each fold, ("folds", number, value); the answer
+    is "" to go on, or the state in which to end.
+    """
+
+    model: str
+    params: Mapping[str, Any]
+    folds: tuple[int | None, ...]
+    seed: int
+    folder: Path
+    threads: int = 1
+    deadline: float | None = None
+    rounds: int | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sweep lives and who watches it.
+
+    Args:
+        id: the sweep id; its journal continues where it stands.
+        folder: the sweep's own folder (journal, lock, bins, models).
+        seed: every random choice follows from it.
+        baselines: models fitted for comparison, by name.
+        watch: called once with every finished trial, in the order they finish; after a restart with all of them again.
+        earlier: parameters of earlier sweeps to try first.
+    """
+
+    id: str
+    folder: Path
+    seed: int
+    baselines: Mapping[str, Model]
+    watch: Callable[[Trial], None]
+    earlier: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search ends with.
+
+    Args:
+        trials: every finished trial, by number; `best` is one of them.
+        predictor: the model refitted as asked, and `members`: how it is made, for people ("trial 7 x 5 folds, weight 0.6").
+        baselines: name to its fit, as a trial, and its predictor.
+        metrics: of the refitted model beyond the best trial's own (`oof/log_loss`).
+        notes: warnings for the researcher, as sentences.
+        seconds: phase to seconds (`search`, `refit`, `baselines`, `total`).
+        resumed: trials that stood in the journal already; `complete`: nothing was left to do; `stopped`: by the user.
+        digest: identity of the refitted model.
+    """
+
+    trials: tuple[Trial, ...]
+    best: Trial
+    predictor: Predictor
+    members: tuple[str, ...]
+    baselines: Mapping[str, tuple[Trial, Predictor]]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    resumed: int = 0
+    complete: bool = False
+    stopped: bool = False
+    digest: str = ""
+
+
+class Search(ABC):
+    """Contract: the same command continues the same sweep; nothing finished is lost or done twice."""
+
+    @property
+    @abstractmethod
+    def key(self) -> Mapping[str, Any]:
+        """What of this search can change a trial or the final model, as plain values; the budget is no part of it."""
+
+    @property
+    @abstractmethod
+    def budget(self) -> str:
+        """The budget in a run's name: `60 s`, `200 trials`."""
+
+    @abstractmethod
+    def run(self, problem: Problem, model: Model, executor: Executor, place: Place) -> Found:
+        """Searches, refits and returns.
+
+        Raises:
+            ConfigError: a parameter or an option that does not fit, before the first trial; another driver at work.
+            Interrupted: stopped twice, or before the first trial finished.
+        """

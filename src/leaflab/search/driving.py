@@ -1,0 +1,160 @@
+"""The driver's loop: trials go to workers, results come back, the study is asked and told."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflab.search.base import Fit
+from leaflab.search.study import seed_of
+from leaflab.values import Trial
+
+if TYPE_CHECKING:
+    from leaflab.executor.base import Event, Pool
+    from leaflab.search.base import Place
+    from leaflab.search.budget import Budget
+    from leaflab.search.stopping import Stopping
+    from leaflab.search.study import Study
+
+__all__ = ["Driver", "counts", "trial_of"]
+
+_log = logging.getLogger(__name__)
+_TICK = 0.25
+_CUT = 0.8
+_HOPELESS = 5
+
+
+@dataclass
+class Driver:
+    """Runs trials until the budget says that the rest of the time belongs to the final model.
+
+    Args:
+        study, pool, budget, stopping, place: what it drives with.
+        folds: folds of a trial.
+        by: what the pruner judges: "rounds" or "folds".
+        reserve: seconds the final model needs, from the trials so far.
+        ordered: trials are asked in generations and told in order of their number, so that timing changes nothing.
+    """
+
+    study: Study
+    pool: Pool
+    budget: Budget
+    stopping: Stopping
+    place: Place
+    folds: tuple[int, ...]
+    by: str
+    reserve: Callable[[list[Trial]], float]
+    ordered: bool = False
+    done: list[Trial] = field(default_factory=list)
+    _running: dict[int, tuple[Fit, float]] = field(default_factory=dict)
+    _parked: list[Trial] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Leaves every finished trial in `done`."""
+        again = self.study.interrupted()
+        while True:
+            self._fill(again)
+            if not self._running:
+                break
+            for event in self.pool.events(_TICK, self._decide):
+                self._ended(event)
+            if self._parked and not self._running:
+                for trial in sorted(self._parked, key=lambda t: t.number):
+                    self._tell(trial)
+                self._parked.clear()
+
+    def _fill(self, again: list[tuple[int, dict[str, Any]]]) -> None:
+        """Gives free workers the interrupted trials, then new ones; in order: a whole generation at once."""
+        if self.ordered and self._running:
+            return
+        while len(self._running) < self.pool.size and not self.stopping.asked:
+            if again:
+                self._start(*again.pop(0))
+            elif self._more():
+                self._start(*self.study.ask())
+            else:
+                break
+
+    def _more(self) -> bool:
+        """Whether another trial may start; where nothing but failures came back, there is no point."""
+        if len(self.done) >= _HOPELESS and all(t.state == "failed" for t in self.done):
+            return False
+        if self.budget.reached(len(self.done) + len(self._running)):
+            return False
+        return self.budget.seconds is None or not self.done or self.budget.left > self.reserve(self.done)
+
+    def _start(self, number: int, params: Mapping[str, Any]) -> None:
+        fit = Fit(
+            model="",
+            params=params,
+            folds=self.folds,
+            seed=seed_of(self.place.seed, number),
+            folder=self.place.folder / "trials" / f"{number:04d}",
+            threads=self.pool.threads,
+            deadline=self.budget.end,
+        )
+        self._running[number] = (fit, time.time())
+        self.pool.submit(number, fit)
+
+    def _decide(self, number: int, report: Any) -> str:
+        """A trial ends early when pruned, when the final model needs the time, or when the user wants an end.
+
+        Without any finished trial there would be no model, so the first one is cut instead of dropped.
+        """
+        kind, step, value = report
+        first = not any(counts(t) for t in self.done)
+        if self.stopping.asked:
+            return "deadline" if first else "stopped"
+        if self.budget.seconds is not None and not first and self.budget.left < _CUT * self.reserve(self.done):
+            return "deadline"
+        return "pruned" if kind == self.by and self.study.pruned(number, int(step), float(value)) else ""
+
+    def _ended(self, event: Event) -> None:
+        fit, started = self._running.pop(event.number)
+        if event.kind == "done" and event.result.state == "stopped":
+            return
+        trial = trial_of(event, fit, started)
+        if self.ordered:
+            self._parked.append(trial)
+        else:
+            self._tell(trial)
+
+    def _tell(self, trial: Trial) -> None:
+        self.study.remember(spent=self.budget.used)
+        self.study.tell(trial)
+        self.done.append(trial)
+        self.place.watch(trial)
+        if trial.state == "failed":
+            _log.info("Trial %d failed: %s", trial.number, trial.error.strip().splitlines()[-1])
+
+
+def counts(trial: Trial) -> bool:
+    """Whether a trial's model may become the final one."""
+    return trial.state in ("complete", "deadline") and trial.value is not None and trial.files is not None
+
+
+def trial_of(event: Event, fit: Fit, started: float) -> Trial:
+    """A job's end as the study keeps it."""
+    seconds = time.time() - started
+    base: dict[str, Any] = {"number": event.number, "params": dict(fit.params), "started": started, "seconds": seconds, "seed": fit.seed}
+    if event.kind != "done":
+        return Trial(state="failed", value=None, error=event.error, **base)
+    fitted = event.result
+    facts = {
+        **fitted.facts,
+        **{f"fold/{i}": v for i, v in enumerate(fitted.values)},
+        **{f"rounds/{i}": float(v) for i, v in enumerate(fitted.rounds)},
+    }
+    return Trial(
+        state=fitted.state,
+        value=fitted.value,
+        metrics=fitted.metrics,
+        curve=fitted.curve,
+        facts=facts,
+        files=Path(fit.folder) if fitted.models else None,
+        **base,
+    )

@@ -1,0 +1,209 @@
+"""The final model: the best configurations fitted on the other folds too, and averaged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leaflab.identity import fold as identity
+from leaflab.search.base import Fit
+from leaflab.search.blending import greedy
+from leaflab.search.driving import counts
+
+if TYPE_CHECKING:
+    from leaflab.executor.base import Pool
+    from leaflab.model.base import Fitted, Fold, Problem
+    from leaflab.search.base import Place
+    from leaflab.search.budget import Budget
+    from leaflab.search.stopping import Stopping
+    from leaflab.values import Trial
+
+__all__ = ["Final", "Refit"]
+
+_CANDIDATES = 12
+_STEPS = 10
+_SAFETY = 1.15
+_HURRY = 10.0
+_NEARLY = 0.7
+
+
+@dataclass(frozen=True)
+class Final:
+    """The refitted model: texts of its members with their weights, how it is made, and its out-of-fold metrics."""
+
+    texts: tuple[str, ...]
+    weights: tuple[float, ...]
+    members: tuple[str, ...]
+    metrics: dict[str, float]
+
+    @property
+    def digest(self) -> str:
+        return identity({"texts": self.texts, "weights": self.weights})
+
+
+@dataclass
+class Refit:
+    """Chooses configurations and fits their members within the time left.
+
+    Args:
+        kind: "best" refits the best trial on all rows, "bag" averages its folds, "blend" the folds of the best `top`.
+        top: configurations of a blend.
+        problem, folds, judged: what is learnt; the first `judged` folds were fitted by every trial.
+        pool, budget, stopping, place: where it happens.
+    """
+
+    kind: str
+    top: int
+    problem: Problem
+    folds: Sequence[Fold]
+    judged: int
+    pool: Pool
+    budget: Budget
+    stopping: Stopping
+    place: Place
+    _members: dict[tuple[int, int | None], tuple[Path, Path | None]] = field(default_factory=dict)
+
+    def reserve(self, trials: Sequence[Trial]) -> float:
+        """Seconds the members will take, from what their trials took; at most 60 % of the budget."""
+        chosen = self._best(trials)[: self.top]
+        if not chosen or self.budget.seconds is None:
+            return 0.0
+        work = [self._cost(t) * len(self._missing) for t in chosen]
+        wait = _SAFETY * (sum(work) / self.pool.size + 0.3 * max(self._cost(t) for t in chosen))
+        return min(0.6 * self.budget.seconds, wait + 0.02 * self.budget.seconds)
+
+    def run(self, trials: Sequence[Trial]) -> Final:
+        """The final model from the finished trials, at least one of which has a model."""
+        self._best_of = {t.number: t for t in trials}
+        ranked = self._best(trials)[:_CANDIDATES]
+        weights = self._weights(ranked, range(self.judged)) if self.kind == "blend" else [1.0]
+        order = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
+        chosen = [trial for weight, trial in order if weight > 0][: self.top]
+        chosen += [t for t in ranked if t not in chosen][: self.top - len(chosen)] if self.kind == "blend" else []
+        for trial in chosen:
+            for number in range(self.judged):
+                self._keep(trial.number, number, trial.files)
+        self._fit_missing(self._affordable(chosen))
+        return self._final(chosen)
+
+    @property
+    def _missing(self) -> list[int | None]:
+        """What a chosen configuration is still to be fitted on; None: all rows."""
+        if self.kind == "best" or len(self.folds) == 1:
+            return [None]
+        return list(range(self.judged, len(self.folds)))
+
+    def _best(self, trials: Sequence[Trial]) -> list[Trial]:
+        sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0
+        return sorted((t for t in trials if counts(t)), key=lambda t: (sign * (t.value or 0.0), t.number))
+
+    def _cost(self, trial: Trial) -> float:
+        return (trial.facts.get("fit_seconds", 0.0) + trial.facts.get("predict_seconds", 0.0)) / self.judged + 0.1
+
+    def _weights(self, trials: Sequence[Trial], folds: Any) -> list[float]:
+        """Weights of configurations from their scores on held-out rows."""
+        rows = np.concatenate([np.sort(self.folds[f][1]) for f in folds])
+        scores = [np.concatenate([self._scores(t, f) for f in folds]) for t in trials]
+        weight = None if self.problem.weight is None else self.problem.weight[rows]
+        return greedy(scores, self.problem.target[rows], weight, self.problem.metric, _STEPS)
+
+    def _scores(self, trial: Trial, number: int) -> np.ndarray:
+        known = self._members.get((trial.number, number))
+        file = known[1] if known and known[1] else Path(str(trial.files)) / f"scores-{number}.npy"
+        return np.asarray(np.load(file))
+
+    def _keep(self, trial: int, number: int, folder: Any) -> None:
+        model = next(iter(sorted(Path(folder).glob(f"*-{number}.[tj]*"))), None)
+        if model is not None:
+            self._members[trial, number] = (model, Path(folder) / f"scores-{number}.npy")
+
+    def _affordable(self, chosen: Sequence[Trial]) -> list[tuple[Trial, int | None]]:
+        """What is fitted, the best configuration first, as far as the time left carries."""
+        wanted = [(trial, number) for trial in chosen for number in self._missing]
+        left = self._left()
+        if left == float("inf"):
+            return wanted
+        capacity, taken = left * self.pool.size / _SAFETY, []
+        for trial, number in wanted:
+            capacity -= self._cost(trial)
+            if capacity < 0 and taken:
+                break
+            taken.append((trial, number))
+        return taken
+
+    def _left(self) -> float:
+        left = self.budget.left if self.budget.end is None else self.budget.end - time.monotonic()
+        return min(left, _HURRY) if self.stopping.asked else left
+
+    def _fit_missing(self, wanted: list[tuple[Trial, int | None]]) -> None:
+        left = self._left()
+        deadline = None if left == float("inf") else time.monotonic() + left
+        running: dict[int, tuple[Trial, int | None]] = {}
+        queue = list(enumerate(wanted))
+        while queue or running:
+            while queue and len(running) < self.pool.size and (deadline is None or time.monotonic() < deadline):
+                place, (trial, number) = queue.pop(0)
+                self.pool.submit(place, self._job(trial, number, deadline))
+                running[place] = (trial, number)
+            if not running:
+                break
+            for event in self.pool.events(0.25, lambda number, report: ""):
+                trial, number = running.pop(event.number)
+                if event.kind == "done":
+                    self._take(trial, number, event.result)
+
+    def _job(self, trial: Trial, number: int | None, deadline: float | None) -> Fit:
+        rounds = None
+        if number is None:
+            learnt = np.mean([len(self.folds[f][0]) for f in range(self.judged)])
+            grown = np.mean([trial.facts.get(f"rounds/{f}", 0.0) for f in range(self.judged)])
+            rounds = max(1, round(float(grown * len(self.problem.target) / learnt)))
+        folder = self.place.folder / "members" / f"{trial.number:04d}"
+        return Fit("", trial.params, (number,), trial.seed, folder, self.pool.threads, deadline, rounds)
+
+    def _take(self, trial: Trial, number: int | None, fitted: Fitted) -> None:
+        """Keeps a member, unless the deadline cut it long before its time."""
+        usual = trial.facts.get("rounds/0", 0.0)
+        grown = fitted.rounds[0] if fitted.rounds else 0
+        if not fitted.models or (fitted.state != "complete" and grown < _NEARLY * usual):
+            return
+        self._members[trial.number, number] = (fitted.models[0], fitted.scores[0] if fitted.scores else None)
+
+    def _final(self, chosen: Sequence[Trial]) -> Final:
+        have = {t.number: [n for (number, n) in self._members if number == t.number] for t in chosen}
+        if self._missing == [None]:
+            have = {number: [None] if None in own else own for number, own in have.items()}
+        everywhere = [t for t in chosen if set(range(len(self.folds))) <= set(have[t.number])]
+        folds: Any = range(self.judged)
+        used = [t for t in chosen if len(have[t.number]) > 1] or chosen[:1]
+        if self._missing == [None]:
+            used = [t for t in chosen if have[t.number] == [None]] or chosen[:1]
+        elif everywhere:
+            used, folds = everywhere, range(len(self.folds))
+        shares = self._weights(used, folds) if len(used) > 1 else [1.0]
+        texts: list[str] = []
+        weights: list[float] = []
+        members: list[str] = []
+        for trial, share in zip(used, shares, strict=True):
+            own = have[trial.number]
+            if share > 0:
+                texts += [self._members[trial.number, n][0].read_text(encoding="utf-8") for n in own]
+                weights += [share / len(own)] * len(own)
+                where = "all rows" if own == [None] else f"{len(own)} folds" if len(own) > 1 else "the training rows"
+                members.append(f"trial {trial.number} on {where}, weight {share:.2f}")
+        return Final(tuple(texts), tuple(weights), tuple(members), self._metrics(used, shares, folds))
+
+    def _metrics(self, used: Sequence[Trial], shares: Sequence[float], folds: Any) -> dict[str, float]:
+        """Metrics of the blend on rows that its members did not learn from."""
+        problem = self.problem
+        rows = np.concatenate([np.sort(self.folds[f][1]) for f in folds])
+        each = [np.concatenate([self._scores(t, f) for f in folds]) for t in used]
+        blended = np.sum([share * s for share, s in zip(shares, each, strict=True)], axis=0)
+        weight = None if problem.weight is None else problem.weight[rows]
+        found = problem.score(problem.task, problem.target[rows], blended, weight)
+        return {f"oof/{name}": value for name, value in found.items()}

@@ -1,0 +1,185 @@
+"""One command's work on a sweep, from opening its journal to the final model."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflab.errors import Interrupted, ModelError
+from leaflab.search import pruners, space
+from leaflab.search.base import Fit, Found
+from leaflab.search.benches import Benches
+from leaflab.search.budget import Budget
+from leaflab.search.driving import Driver, counts, trial_of
+from leaflab.search.refitting import Final, Refit
+from leaflab.search.study import Study, plain_of, trial_from
+from leaflab.search.validation import folds
+
+if TYPE_CHECKING:
+    from leaflab.executor.base import Executor, Pool
+    from leaflab.model.base import Fold, Model, Problem
+    from leaflab.scorer.predictor import Predictor
+    from leaflab.search.base import Place
+    from leaflab.search.standard import Standard
+    from leaflab.search.stopping import Stopping
+    from leaflab.values import Trial
+
+__all__ = ["Session"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Session:
+    """Opens, continues or finds complete one sweep."""
+
+    search: Standard
+    problem: Problem
+    model: Model
+    executor: Executor
+    place: Place
+    stopping: Stopping
+
+    def run(self) -> Found:
+        opened = time.monotonic()
+        if self.search.fresh:
+            for name in ("journal.log", "trials", "members", "final"):
+                _removed(self.place.folder / name)
+        study = self._study()
+        done = study.finished()
+        for trial in done:
+            self.place.watch(trial)
+        budget = Budget(self.search.seconds, self.search.trials, float(study.recall("spent", 0.0)), opened)
+        if (final := self._kept(study, budget, done)) is not None:
+            return self._found(done, final, self._baselines_kept(study), {}, resumed=len(done), complete=True)
+        return self._continued(study, budget, done)
+
+    def _continued(self, study: Study, budget: Budget, done: list[Trial]) -> Found:
+        cut = folds(self.problem, self.search.validation, self.search.folds, self.place.seed)
+        judged = 1 if self.search.validation == "holdout" else len(cut)
+        store = self.place.folder / "store"
+        _removed(store)
+        models = {"": self.model, **self.place.baselines}
+        bench = Benches({name: m.bench(self.problem, cut, store, self.search.bins) for name, m in models.items()})
+        resumed, seconds = len(done), {"open": time.monotonic() - budget.started}
+        with self.executor.open(bench, len(self.problem.target)) as pool:
+            kind = self.search.refit if self.model.blends else "best"
+            refit = Refit(kind, self.search.top, self.problem, cut, judged, pool, budget, self.stopping, self.place)
+            driver = Driver(study, pool, budget, self.stopping, self.place, tuple(range(judged)), self._by,
+                            refit.reserve, self.search.ordered, done)  # fmt: skip
+            driver.run()
+            seconds["search"] = time.monotonic() - budget.started - seconds["open"]
+            final = refit.run(self._usable(driver.done))
+            seconds["refit"] = time.monotonic() - budget.started - seconds["open"] - seconds["search"]
+            seconds["total"] = time.monotonic() - budget.started
+            self._keep(study, budget, final)
+            baselines = self._baselines(study, pool)
+        _removed(store)
+        trials = sorted(driver.done, key=lambda t: t.number)
+        return self._found(trials, final, baselines, seconds, resumed=resumed, complete=False)
+
+    def _study(self) -> Study:
+        pruner = pruners.made(self.search.pruner)
+        study = Study(self.place.folder / "journal.log", self.place.id, self.problem.metric.direction, pruner)
+        searched = self.model.space(self.problem, self.search.space)
+        self.model.check(list(searched))
+        varying, fixed = space.distributions(searched)
+        study.prepare(self.search.sampler, self.place.seed, varying, fixed)
+        first = self.model.portfolio(self.problem) if self.search.portfolio else [{}]
+        first = [first[0], *[dict(p) for p in self.place.earlier], *first[1:]]
+        study.first([{**fixed, **p} for p in first], self.model.defaults)
+        return study
+
+    @property
+    def _by(self) -> str:
+        return getattr(self.search.pruner, "by", "rounds")
+
+    def _usable(self, trials: list[Trial]) -> list[Trial]:
+        if any(counts(t) for t in trials):
+            return trials
+        if self.stopping.asked:
+            raise Interrupted("The sweep", "was stopped before its first trial finished")
+        failed = [t for t in trials if t.error]
+        why = f" ({failed[-1].error.strip().splitlines()[-1]})" if failed else ""
+        raise ModelError("The sweep", f"has no finished trial{why}", hint="give it more search.seconds or other ranges")
+
+    def _keep(self, study: Study, budget: Budget, final: Final) -> None:
+        """The final model, and what it was made for, survive a crash before they are registered."""
+        folder = self.place.folder / "final"
+        _removed(folder)
+        folder.mkdir(parents=True)
+        for number, text in enumerate(final.texts):
+            (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+        plain = {"weights": final.weights, "members": final.members, "metrics": final.metrics}
+        (folder / "final.json").write_text(json.dumps(plain), encoding="utf-8")
+        spent = budget.used
+        if not self.stopping.asked:
+            spent = max(spent, budget.seconds or 0.0)
+            study.remember(made_for={"seconds": budget.seconds, "trials": budget.trials})
+        study.remember(spent=spent)
+        study.journal.flush()
+
+    def _kept(self, study: Study, budget: Budget, done: list[Trial]) -> Final | None:
+        """The final model of an earlier command, where it spent all that this one may."""
+        made_for = study.recall("made_for")
+        file = self.place.folder / "final" / "final.json"
+        if made_for is None or not budget.reached(len(done)) or not file.is_file():
+            return None
+        plain = json.loads(file.read_text(encoding="utf-8"))
+        texts = tuple((file.parent / f"{n}.txt").read_text(encoding="utf-8") for n in range(len(plain["weights"])))
+        return Final(texts, tuple(plain["weights"]), tuple(plain["members"]), plain["metrics"])
+
+    def _baselines(self, study: Study, pool: Pool) -> dict[str, tuple[Trial, Predictor]]:
+        """The baselines, fitted on the first fold."""
+        names = list(self.place.baselines)
+        waiting, running = list(enumerate(names)), dict[int, tuple[Fit, float]]()
+        found: dict[str, Trial] = {}
+        while waiting or running:
+            while waiting and len(running) < pool.size:
+                number, name = waiting.pop(0)
+                fit = Fit(name, {}, (0,), self.place.seed, self.place.folder / "baselines" / name, pool.threads)
+                running[number] = (fit, time.time())
+                pool.submit(number, fit)
+            for event in pool.events(0.25, lambda number, report: ""):
+                fit, started = running.pop(event.number)
+                found[fit.model] = trial_of(event, fit, started)
+        study.remember(baselines={name: plain_of(found[name]) for name in names if counts(found[name])})
+        study.journal.flush()
+        return self._baselines_kept(study)
+
+    def _with_predictor(self, name: str, trial: Trial) -> tuple[Trial, Predictor]:
+        text = next(Path(str(trial.files)).glob("predictor-*.json")).read_text(encoding="utf-8")
+        return trial, self.place.baselines[name].predictor([text], [1.0])
+
+    def _baselines_kept(self, study: Study) -> dict[str, tuple[Trial, Predictor]]:
+        plain = study.recall("baselines", {})
+        return {name: self._with_predictor(name, trial_from(plain[name])) for name in self.place.baselines if name in plain}
+
+    def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
+        sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0
+        best = min((t for t in trials if counts(t)), key=lambda t: (sign * (t.value or 0.0), t.number))
+        return Found(
+            trials=tuple(trials),
+            best=best,
+            predictor=self.model.predictor(final.texts, final.weights),
+            members=final.members,
+            baselines=baselines,
+            metrics=final.metrics,
+            seconds=seconds,
+            stopped=self.stopping.asked,
+            digest=final.digest,
+            **how,
+        )
+
+
+def _removed(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()

@@ -1,0 +1,135 @@
+"""The study: Optuna's trials in a journal, asked for and told by one driver."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from leaflab.search.journal import Journal
+from leaflab.search.samplers import made
+from leaflab.search.space import clamped
+from leaflab.values import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+
+__all__ = ["Study", "plain_of", "seed_of", "trial_from"]
+
+_AS = "leaflab:params"
+_OUTCOME = "leaflab:outcome"
+_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "deadline": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+def seed_of(sweep_seed: int, number: int) -> int:
+    """A trial's own seed, 31 bits, from the sweep's and its number."""
+    return int.from_bytes(hashlib.sha256(f"{sweep_seed}/{number}".encode()).digest()[:4], "big") >> 1
+
+
+class Study:
+    """Trials of one sweep. Opening it again finds what was finished, and what was running when the driver died."""
+
+    def __init__(self, file: Path, name: str, direction: str, pruner: BasePruner) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.journal = Journal(file)
+        storage = optuna.storages.JournalStorage(self.journal)
+        self._study = optuna.create_study(
+            storage=storage, study_name=name, direction=direction, load_if_exists=True, pruner=pruner
+        )
+        self._asked: dict[int, optuna.Trial] = {}
+
+    def prepare(self, sampler: Any, seed: int, varying: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]) -> None:
+        """Says how trials are drawn."""
+        self._sampler, self._seed, self._varying, self._fixed = sampler, seed, dict(varying), dict(fixed)
+
+    def first(self, configurations: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> None:
+        """Puts configurations at the head of an empty study; they are tried exactly as given."""
+        if self._study.get_trials(deepcopy=False):
+            return
+        for params in configurations:
+            shown = clamped({**defaults, **params}, self._varying)
+            self._study.enqueue_trial(shown, user_attrs={_AS: dict(params)})
+        self.journal.flush()
+
+    def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
+        """Number and parameters of the trials that were running when the driver died, reopened under their number."""
+        reopened = []
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if frozen.number not in self._asked:
+                self._asked[frozen.number] = optuna.trial.Trial(self._study, frozen._trial_id)
+                reopened.append((frozen.number, self._params(frozen.number)))
+        return reopened
+
+    def ask(self) -> tuple[int, dict[str, Any]]:
+        """The next trial's number and parameters."""
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        number = waiting[0].number if waiting else len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = made(self._sampler, seed_of(self._seed, number), self._seed, self._varying)
+        trial = self._study.ask()
+        self._asked[trial.number] = trial
+        params = self._params(trial.number)
+        self.journal.flush()
+        return trial.number, params
+
+    def _params(self, number: int) -> dict[str, Any]:
+        """Draws what is missing; a configuration put first is taken exactly as given."""
+        trial = self._asked[number]
+        drawn = {name: _suggested(trial, name, kind) for name, kind in self._varying.items()}
+        return dict(trial.user_attrs[_AS]) if _AS in trial.user_attrs else {**self._fixed, **drawn}
+
+    def pruned(self, number: int, step: int, value: float) -> bool:
+        """Reports a value and asks the pruner."""
+        trial = self._asked[number]
+        trial.report(value, step)
+        return trial.should_prune()
+
+    def tell(self, trial: Trial) -> None:
+        """Finishes a trial, and makes it survive a crash."""
+        asked = self._asked.pop(trial.number)
+        asked.set_user_attr(_OUTCOME, plain_of(trial))
+        state = _STATES[trial.state]
+        complete = state == TrialState.COMPLETE
+        self._study.tell(asked, trial.value if complete else None, state)
+        self.journal.flush()
+
+    def finished(self) -> list[Trial]:
+        """The finished trials, by number."""
+        kept = [t.user_attrs[_OUTCOME] for t in self._study.get_trials(deepcopy=False) if t.state.is_finished()]
+        return [trial_from(plain) for plain in kept]
+
+    def remember(self, **facts: Any) -> None:
+        """Keeps facts of the sweep with its trials; the next flush makes them durable."""
+        for key, value in facts.items():
+            self._study.set_user_attr(key, value)
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        return self._study.user_attrs.get(key, default)
+
+
+def plain_of(trial: Trial) -> dict[str, Any]:
+    """A trial as plain JSON."""
+    return {**asdict(trial), "files": str(trial.files) if trial.files else None}
+
+
+def trial_from(plain: Mapping[str, Any]) -> Trial:
+    """The trial of `plain_of`."""
+    curve = tuple((int(step), float(value)) for step, value in plain["curve"])
+    files = Path(plain["files"]) if plain["files"] else None
+    return Trial(**{**plain, "curve": curve, "files": files})
+
+
+def _suggested(trial: optuna.Trial, name: str, kind: Any) -> Any:
+    if isinstance(kind, CategoricalDistribution):
+        return trial.suggest_categorical(name, kind.choices)
+    if isinstance(kind, IntDistribution):
+        return trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log)
+    return trial.suggest_float(name, kind.low, kind.high, step=kind.step, log=kind.log)

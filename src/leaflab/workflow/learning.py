@@ -1,0 +1,67 @@
+"""From a dataset to the problem a model learns, and from a predictor to the scorer that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from leaflab.metric.all import score_all
+from leaflab.model.base import Problem
+from leaflab.model.encoding import fit_encoder
+from leaflab.scorer import Scorer
+from leaflab.workflow.evidence import truth_of, weight_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from leaflab.metric.base import Metric
+    from leaflab.scorer import Encoder
+    from leaflab.scorer.predictor import Predictor
+    from leaflab.values import Dataset
+
+__all__ = ["problem_of", "scorer_of"]
+
+
+def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
+    """The encoded training and validation rows, and the encoder, fitted on the training rows alone.
+
+    Rows keep the order of the dataset's parts; where there is a time column they are sorted by it.
+    """
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    parts = [_ordered(dataset, dataset.parts[name]) for name in ("train", "valid")]
+    encoder = fit_encoder(dataset, parts[0].to_pandas())
+    rows = pa.concat_tables(parts)
+    matrix = np.vstack([encoder.encode(part.to_pandas()) for part in parts])
+    group = dataset.roles.group
+    monotone = dataset.monotone
+    problem = Problem(
+        task=dataset.task,
+        outputs=dataset.outputs,
+        metric=metric.resolve(dataset.task),
+        names=tuple(encoder.names),
+        categorical=tuple(encoder.categorical),
+        monotone=tuple(monotone.get(f.column, 0) if f.op == "number" else 0 for f in encoder.features),
+        matrix=matrix,
+        target=truth_of(dataset, rows),
+        weight=weight_of(dataset, rows),
+        group=pd.factorize(rows[group].to_pandas())[0] if group else None,
+        boundary=parts[0].num_rows,
+        temporal=dataset.roles.time is not None,
+        score=score_all,
+    )
+    return problem, encoder
+
+
+def _ordered(dataset: Dataset, part: pa.Table) -> pa.Table:
+    time = dataset.roles.time
+    return part.sort_by(time) if time and time in part.column_names else part
+
+
+def scorer_of(dataset: Dataset, encoder: Encoder, predictor: Predictor, meta: Mapping[str, Any]) -> Scorer:
+    """A predictor as a whole model: raw table in, answers out."""
+    facts = {"dataset": dataset.id, "target": dataset.target, **meta}
+    return Scorer(dataset.task, dataset.classes, dataset.columns, encoder, predictor, facts)

@@ -1,0 +1,94 @@
+"""`leaflab sweep`: searches for the best model of a dataset, refits it and registers it as the challenger."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from leaflab.identity import fold
+from leaflab.model.dummy import Dummy
+from leaflab.model.linear import Linear
+from leaflab.search.base import Place
+from leaflab.tracking.base import RunSpec
+from leaflab.workflow.learning import problem_of, scorer_of
+from leaflab.workflow.prepare import prepare
+from leaflab.workflow.swept import Swept
+from leaflab.workflow.sweeping import Recorder
+
+if TYPE_CHECKING:
+    from leaflab.tracking.base import Run
+    from leaflab.values import Dataset
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["RESULTS_VERSION", "sweep", "sweep_id"]
+
+RESULTS_VERSION = 1
+"""Bumped by hand when the same configuration would give other trials or another final model than before."""
+
+_log = logging.getLogger(__name__)
+
+
+def sweep(lab: Lab, dataset: Dataset | None = None) -> Swept:
+    """Continues the sweep of this dataset and configuration up to its total, and registers its best model.
+
+    Raises:
+        ConfigError: a parameter, an option or a metric that does not fit; another process at the same sweep.
+        Interrupted: stopped twice, or before there was a model.
+    """
+    lab.executor.warm()
+    dataset = dataset or prepare(lab)
+    identity = sweep_id(lab, dataset)
+    spec = RunSpec(
+        experiment=lab.name,
+        verb="sweep",
+        name=f"sweep {lab.name} {lab.search.budget}",
+        key=identity,
+        tags={"leaflab.sweep": identity, "leaflab.dataset": dataset.id},
+        adopt=True,
+    )
+    with lab.tracking.start(spec) as run:
+        return _swept(lab, dataset, identity, run)
+
+
+def sweep_id(lab: Lab, dataset: Dataset) -> str:
+    """What makes two sweeps the same: everything that can change a trial or the final model, but not the budget."""
+    return fold(
+        {
+            "dataset": dataset.id,
+            "features": dataset.features,
+            "monotone": dataset.monotone,
+            "search": lab.search.key,
+            "model": repr(lab.model),
+            "metric": repr(lab.metric.resolve(dataset.task)),
+            "seed": lab.seed,
+            "results": RESULTS_VERSION,
+        }
+    )
+
+
+def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
+    problem, encoder = problem_of(dataset, lab.metric)
+    recorder = Recorder(lab, dataset, encoder, identity, run, problem.metric.name)
+    baselines = {"dummy": Dummy(), "linear": Linear()}
+    place = Place(identity, lab.folder / "sweeps" / identity, lab.seed, baselines, recorder.trial)
+    found = lab.search.run(problem, lab.model, lab.executor, place)
+    scorer = scorer_of(dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members)})
+    version = recorder.finish(found, scorer)
+    return Swept(
+        name=lab.name,
+        run_id=run.id,
+        sweep_id=identity,
+        metric=problem.metric.name,
+        best=found.best,
+        trials=found.trials,
+        scorer=scorer,
+        members=found.members,
+        version=version,
+        baselines={name: trial for name, (trial, _) in found.baselines.items()},
+        dataset=dataset,
+        refitted=found.metrics,
+        notes=found.notes,
+        seconds=found.seconds,
+        complete=found.complete,
+        stopped=found.stopped,
+    )

@@ -1,0 +1,162 @@
+"""A sweep as MLflow shows it: a child run a trial and a baseline, and the final model on the sweep's own run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflab.tracking.base import RunSpec
+from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
+from leaflab.workflow.learning import scorer_of
+
+if TYPE_CHECKING:
+    from leaflab.scorer import Encoder, Scorer
+    from leaflab.scorer.predictor import Predictor
+    from leaflab.search.base import Found
+    from leaflab.tracking.base import Run
+    from leaflab.values import Dataset, Item, Trial, Version
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["Recorder"]
+
+_log = logging.getLogger(__name__)
+_TIMES = {"fit_seconds", "predict_seconds", "bin_seconds", "cpu_seconds", "predict_ms_per_1k_rows"}
+_STATUS = {"failed": "FAILED"}
+
+
+@dataclass
+class Recorder:
+    """Writes what a search finds onto the sweep's run; writing the same thing twice changes nothing."""
+
+    lab: Lab
+    dataset: Dataset
+    encoder: Encoder
+    sweep: str
+    run: Run
+    metric: str
+
+    def trial(self, trial: Trial) -> None:
+        """One finished trial as a child run."""
+        predictor = self._predictor(trial)
+        spec = RunSpec(
+            experiment=self.lab.name,
+            verb="trial",
+            name=f"trial {trial.number:04d}",
+            key=f"{self.sweep}/{trial.number}",
+            tags={**self._tags(trial), "leaflab.trial": str(trial.number)},
+        )
+        self._child(spec, trial, predictor)
+
+    def finish(self, found: Found, scorer: Scorer) -> Version:
+        """Baselines, the refitted model and its version."""
+        for name, (trial, predictor) in found.baselines.items():
+            spec = RunSpec(self.lab.name, "baseline", f"baseline {name}", f"{self.sweep}/{name}", tags=self._tags(trial))
+            self._child(spec, trial, predictor)
+        known = self.lab.tracking.get(self.run.id)
+        if known is None or known.tags.get("leaflab.final") != found.digest:
+            self.run.log(self._final(found, scorer))
+        tags = {"leaflab.sweep": self.sweep, "leaflab.dataset": self.dataset.id, "leaflab.metric": self.metric}
+        registry = self.lab.tracking.registry
+        version = registry.register(self.lab.name, self.run.id, tags)
+        champion = registry.version(self.lab.name, alias="champion")
+        if champion is None or champion.number != version.number:
+            registry.point(self.lab.name, "challenger", version.number)
+        return registry.version(self.lab.name, number=version.number) or version
+
+    def _child(self, spec: RunSpec, trial: Trial, predictor: Predictor | None) -> None:
+        status: Any = _STATUS.get(trial.state, "FINISHED")
+        ended = trial.started + trial.seconds
+        self.run.child(spec, self._items(trial, predictor), status=status, started=trial.started, ended=ended)
+
+    def _tags(self, trial: Trial) -> dict[str, str]:
+        return {"leaflab.sweep": self.sweep, "leaflab.dataset": self.dataset.id, "leaflab.state": trial.state}
+
+    def _predictor(self, trial: Trial) -> Predictor | None:
+        """The trial's own model, from the files its worker wrote."""
+        files = sorted(Path(str(trial.files)).glob("*-[0-9]*.[tj]*")) if trial.files else []
+        if not files:
+            return None
+        texts = [file.read_text(encoding="utf-8") for file in files]
+        return self.lab.model.predictor(texts, [1.0 / len(texts)] * len(texts))
+
+    def _items(self, trial: Trial, predictor: Predictor | None) -> Iterator[Item]:
+        for key, value in trial.params.items():
+            yield Param(key, value)
+        for step, point in trial.curve:
+            yield Metric(f"valid/{self.metric}", point, step)
+        yield from self._metrics(trial)
+        yield from self._inputs()
+        yield Tag("leaflab.seed", str(trial.seed))
+        if trial.state == "pruned" and trial.curve:
+            yield Tag("leaflab.step", str(trial.curve[-1][0]))
+        if trial.error:
+            yield Artifact("error.txt", trial.error)
+        if predictor is not None:
+            scorer = scorer_of(self.dataset, self.encoder, predictor, {"trial": trial.number})
+            yield Model(scorer.files(), metrics={f"valid/{k}": v for k, v in trial.metrics.items()}, params=trial.params)
+
+    def _metrics(self, trial: Trial) -> Iterator[Item]:
+        if trial.value is not None and self.metric not in trial.metrics:
+            yield Metric(f"valid/{self.metric}", trial.value)
+        for name, value in trial.metrics.items():
+            yield Metric(f"valid/{name}", value)
+        yield Metric("time/seconds", trial.seconds)
+        for name, value in trial.facts.items():
+            yield Metric(f"time/{name}" if name in _TIMES else name if "/" in name else f"model/{name}", value)
+
+    def _inputs(self) -> Iterator[Item]:
+        for part in ("train", "valid"):
+            version = self.dataset.versions.get(part)
+            source = f"lake/dataset/{self.dataset.name}/{part}" + (f"@{version}" if version is not None else "")
+            table = self.dataset.parts[part]
+            schema = {field.name: str(field.type) for field in table.schema}
+            yield Input(self.dataset.name, self.dataset.digests[part], part, source, table.num_rows, schema)
+
+    def _final(self, found: Found, scorer: Scorer) -> Iterator[Item]:
+        best = found.best
+        metrics = {**{f"valid/{k}": v for k, v in best.metrics.items()}, **found.metrics}
+        for key, value in best.params.items():
+            yield Param(key, value) if self._fresh(found) else Tag(f"best.{key}", str(value))
+        for name, value in metrics.items():
+            yield Metric(name, value)
+        for phase, seconds in found.seconds.items():
+            yield Metric(f"time/{phase}_seconds", seconds)
+        for name, (trial, _) in found.baselines.items():
+            yield Metric(f"baseline/{name}/{self.metric}", trial.value or 0.0)
+        yield Metric("trials", float(len(found.trials)))
+        yield from self._inputs()
+        yield Tag("leaflab.best", str(best.number))
+        yield Tag("leaflab.state", "interrupted" if found.stopped else "complete")
+        yield Tag("mlflow.note.content", self._note(found))
+        yield Artifact("trials.csv", _table(found))
+        example = self.dataset.parts["train"].select([c.name for c in self.dataset.columns]).slice(0, 5)
+        yield Model(scorer.files(), metrics=metrics, params=best.params, example=example)
+        yield Tag("leaflab.final", found.digest)
+
+    def _fresh(self, found: Found) -> bool:
+        """Whether the run has no params yet: MLflow's never change, so a continued sweep puts its new best in tags."""
+        known = self.lab.tracking.get(self.run.id)
+        return known is None or "leaflab.final" not in known.tags
+
+    def _note(self, found: Found) -> str:
+        lines = [f"**{self.metric}** of the best trial: {found.best.value:.6g} (trial {found.best.number})", ""]
+        lines += [f"- baseline {name}: {trial.value:.6g}" for name, (trial, _) in found.baselines.items()]
+        lines += [f"- {member}" for member in found.members] + [f"- {note}" for note in found.notes]
+        return "\n".join(lines)[:7000]
+
+
+def _table(found: Found) -> str:
+    """Every trial, one a line."""
+    import csv
+    import io
+
+    names = sorted({key for trial in found.trials for key in trial.params})
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["number", "state", "value", "seconds", *names])
+    for t in found.trials:
+        writer.writerow([t.number, t.state, t.value, round(t.seconds, 3), *(t.params.get(n, "") for n in names)])
+    return text.getvalue()
