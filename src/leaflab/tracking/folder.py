@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,16 @@ __all__ = ["ModelFolder", "loader_name"]
 _SCORER = Path(__file__).resolve().parents[1] / "scorer"
 
 
+@cache
+def _sources() -> dict[str, bytes]:
+    """The loader's files, read once: an upgrade under a running process must not give a model half of each."""
+    return {p.name: p.read_bytes() for p in sorted(_SCORER.glob("*.py"))}
+
+
+@cache
 def loader_name() -> str:
     """The shipped loader's module name, which changes with its sources."""
-    digest = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in sorted(_SCORER.glob("*.py"))))
+    digest = hashlib.sha256(b"".join(name.encode() + code for name, code in _sources().items()))
     return f"leaflab_scorer_{digest.hexdigest()[:8]}"
 
 
@@ -64,7 +71,9 @@ class ModelFolder:
         package = made / "code" / loader_name()
         if not package.is_dir():
             partial = made.with_name(f".{made.name}-{os.getpid()}")
-            shutil.copytree(_SCORER, partial / "code" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+            (partial / "code" / package.name).mkdir(parents=True)
+            for name, code in _sources().items():
+                (partial / "code" / package.name / name).write_bytes(code)
             _settle(partial, made)
         return made
 
