@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Boosters", "Constant", "Linear", "Predictor", "predictor_from"]
+__all__ = ["Boosters", "Constant", "Linear", "Predictor", "Recalibrated", "predictor_from"]
 
 
 class Predictor(Protocol):
@@ -132,6 +132,39 @@ class Boosters:
         return {"models": self.models, "weights": self.weights, "_loaded": None}
 
 
+@dataclass(frozen=True)
+class Recalibrated:
+    """A two-class predictor whose probabilities were corrected by a monotone map.
+
+    Args:
+        base: the predictor.
+        x, y: logits' slope and intercept and nothing (a logistic map), or points between which lines are drawn.
+    """
+
+    base: Any
+    x: tuple[float, ...]
+    y: tuple[float, ...] = ()
+
+    def corrected(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities, shape (rows, 2), after the map."""
+        positive = np.clip(scores[:, 1], 1e-6, 1 - 1e-6)
+        if self.y:
+            better = np.interp(positive, self.x, self.y)
+        else:
+            better = 1 / (1 + np.exp(-(self.x[0] * np.log(positive / (1 - positive)) + self.x[1])))
+        return np.column_stack([1 - better, better])
+
+    def predict(self, matrix: np.ndarray) -> np.ndarray:
+        return self.corrected(self.base.predict(matrix))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "recalibrated", "base": self.base.to_json(), "x": list(self.x), "y": list(self.y)}
+
+    def texts(self) -> dict[str, str]:
+        texts: dict[str, str] = self.base.texts()
+        return texts
+
+
 def predictor_from(plain: Mapping[str, Any], texts: Mapping[str, str]) -> Predictor:
     """The predictor written by `to_json` and `texts`."""
     if plain["kind"] == "constant":
@@ -139,4 +172,6 @@ def predictor_from(plain: Mapping[str, Any], texts: Mapping[str, str]) -> Predic
     if plain["kind"] == "linear":
         coef = tuple(tuple(row) for row in plain["coef"])
         return Linear(tuple(plain["blocks"]), coef, tuple(plain["intercept"]), plain["link"])
+    if plain["kind"] == "recalibrated":
+        return Recalibrated(predictor_from(plain["base"], texts), tuple(plain["x"]), tuple(plain["y"]))
     return Boosters([texts[name] for name in plain["files"]], list(plain["weights"]))

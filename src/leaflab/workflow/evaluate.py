@@ -12,11 +12,13 @@ from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Input, Judged, Metric, Tag
 from leaflab.workflow.evidence import Subject, asked_version, judged, subject_of_run, subject_of_version
+from leaflab.workflow.reporting import recalibrated, report
 
 if TYPE_CHECKING:
+    from leaflab.report.advice import Advice
     from leaflab.values import Item
     from leaflab.workflow.lab import Lab
-    from leaflab.workflow.sweep import Swept
+    from leaflab.workflow.swept import Swept
 
 __all__ = ["Evaluated", "evaluate"]
 
@@ -32,6 +34,7 @@ class Evaluated:
         run_id: the evaluate run; "" where there was no test set.
         metrics: metric name to value on the test rows.
         rows: test rows.
+        advice: what to try next, the most promising first.
         note: why nothing was scored.
     """
 
@@ -39,6 +42,7 @@ class Evaluated:
     run_id: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: int = 0
+    advice: tuple[Advice, ...] = ()
     note: str = ""
     exit_code: int = 0
 
@@ -46,7 +50,10 @@ class Evaluated:
         if self.note:
             return f"evaluate: not applicable: {self.note}"
         values = "  ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
-        return f"{self.model} on {self.rows:,} test rows: {values}"
+        tips = [f"  {tip.finding}: {tip.command}" for tip in self.advice[:3]]
+        return "\n".join(
+            [f"{self.model} on {self.rows:,} test rows: {values}", *(["Worth trying:", *tips] if tips else [])]
+        )
 
 
 def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
@@ -60,22 +67,27 @@ def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
     dataset = subject.dataset
     if not dataset.rows("test"):
         return _no_test(lab, subject)
-    answers = judged("challenger", subject.scorer, dataset, dataset.parts["test"])
+    if lab.evaluate.recalibrate and swept is None:
+        subject = subject_of_version(lab, recalibrated(lab, subject))
+    answers = judged(subject.label, subject.scorer, dataset, dataset.parts["test"])
+    made = report(lab, subject, answers) if lab.evaluate.report else None
     spec = RunSpec(
         experiment=subject.run.experiment,
         verb="evaluate",
         name=f"evaluate {subject.label}",
-        key=fold({"verb": "evaluate", "model": subject.run.id, "test": dataset.digests["test"]}),
+        key=fold({"verb": "evaluate", "model": subject.digest, "test": dataset.digests["test"]}),
         tags=look_tags(subject),
     )
     with lab.tracking.start(spec) as run:
         run.log(_items(subject, answers))
+        run.log(made.items() if made else ())
     found = [Metric(f"test/{name}", value) for name, value in answers.metrics.items()]
     lab.tracking.annotate(subject.run.id, found)
     if subject.version:
         tags = {item.key: f"{item.value:.6g}" for item in found}
         lab.tracking.registry.tag(subject.version.name, subject.version.number, tags)
-    return Evaluated(subject.label, run.id, answers.metrics, dataset.rows("test"))
+    advice = made.advice if made else ()
+    return Evaluated(subject.label, run.id, answers.metrics, dataset.rows("test"), advice)
 
 
 def look_tags(subject: Subject) -> dict[str, str]:
@@ -83,7 +95,7 @@ def look_tags(subject: Subject) -> dict[str, str]:
     return {
         "leaflab.dataset": subject.dataset.id,
         "leaflab.test": subject.dataset.digests["test"],
-        "leaflab.model": subject.run.id,
+        "leaflab.model": subject.digest,
     }
 
 

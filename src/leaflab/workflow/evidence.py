@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import DataError, ModelError
+from leaflab.identity import fold
 from leaflab.metric.all import score_all
 from leaflab.values import ROW_ID, Evidence, Judged
 from leaflab.workflow.parity import parity_report
@@ -43,6 +45,11 @@ class Subject:
     scorer: Scorer
     dataset: Dataset
     version: Version | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the model's files."""
+        return fold(self.scorer.files())
 
     @property
     def label(self) -> str:
@@ -194,7 +201,7 @@ def gather(lab: Lab, subject: Subject, holder: Version | None) -> Evidence:
         weight=weight_of(dataset, table),
         challenger=judged(subject.label, subject.scorer, dataset, table, _facts(subject)),
         champion=champion,
-        baselines=_baselines(lab, subject, table),
+        baselines=baselines(lab, subject, table),
         metric=lab.metric.resolve(dataset.task),
         champion_note=note,
         looks=looks(lab, subject),
@@ -207,7 +214,7 @@ def _facts(subject: Subject) -> dict[str, Any]:
     return {**run, "run_id": subject.run.id, "version": subject.version.number if subject.version else None}
 
 
-def _baselines(lab: Lab, subject: Subject, table: pa.Table) -> dict[str, Judged]:
+def baselines(lab: Lab, subject: Subject, table: pa.Table) -> dict[str, Judged]:
     """The baselines logged beside the sweep's trials; the constant model is made here where none was."""
     tags = {"leaflab.verb": "baseline", "mlflow.parentRunId": subject.run.id}
     scorers = {r.name.split()[-1]: lab.tracking.scorer(r.id) for r in lab.tracking.search(subject.run.experiment, tags)}
@@ -235,7 +242,7 @@ def looks(lab: Lab, subject: Subject) -> int:
     """How many other models were scored on this test set before, in the whole project."""
     tags = {"leaflab.test": subject.dataset.digests["test"]}
     seen = {run.tags.get("leaflab.model") for run in lab.tracking.search(tags=tags, limit=100_000)}
-    return len(seen - {subject.run.id, None})
+    return len(seen - {subject.digest, None})
 
 
 def _extra(lab: Lab, subject: Subject, before: Subject | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from leaflab.option import option
 
-__all__ = ["Collect", "Evaluate", "Predict", "Promote", "Serve"]
+__all__ = ["Backtest", "Collect", "Evaluate", "Monitor", "Predict", "Promote", "Serve"]
 
 
 @option
@@ -32,11 +32,19 @@ class Evaluate:
         alias: the alias, used where neither version nor run is given.
         version: a version number.
         run: a sweep's run id.
+        report: whether the whole report is made, or only the metrics.
+        beta: the threshold's aim, F-beta: how much more recall counts than precision.
+        costs: of one false alarm and of one miss; where given, the threshold has the least cost.
+        recalibrate: makes a new challenger whose probabilities are corrected on the validation rows, and evaluates it.
     """
 
     alias: str = "challenger"
     version: int | None = None
     run: str | None = None
+    report: bool = True
+    beta: Annotated[float, Field(gt=0)] = 1.0
+    costs: tuple[float, float] | None = None
+    recalibrate: Literal["platt", "isotonic"] | None = None
 
 
 @option
@@ -124,3 +132,81 @@ class Serve:
     record_rows: Annotated[int, Field(ge=1)] = 100_000
     record_hash: tuple[str, ...] = ()
     record_omit: tuple[str, ...] = ()
+
+
+@option
+class Monitor:
+    """`monitor.*`: how current rows are judged, and what is done about it.
+
+    Args:
+        alias: the model that is watched; `version` names one instead.
+        version: a version number.
+        reference: drift is measured against the rows the model learnt from, or those held out from it.
+        window: cuts the current rows: `2000` rows, or a span of time (`1d`); null looks at all of them together.
+        season: `day`, `week` or `year`: drift that the same season of the reference shows too is harmless.
+        sample: rows for the tests of all columns together.
+        alpha: chance of an alarm where nothing differs, over all tests of a look.
+        min_impact: drift that moves the model's answers by a smaller share of their spread is harmless.
+        tolerance: relative rise of the loss that is harmless.
+        fresh_within: how old the newest row may be (`2h`).
+        min_rows: rows expected in a window, at least.
+        max_rows: rows expected in a window, at most.
+        acknowledge: ids of alarms that somebody knows of; `all` for every open one.
+        webhook: address that new alarms are posted to.
+        secret: signs what is posted; best `${oc.env:NAME}`.
+        watch: look again and again, until stopped.
+        every: time between two looks.
+        looks: looks before the watch ends; null never ends.
+        retrain: when to retrain; `retrain_every` is the schedule, and the cool-down of the other policies.
+        retrain_every: a span of time.
+        retrain_on: rows to learn from: all, the most recent, all with recent ones weighing more, or since the drift.
+        recent: what counts as recent.
+        budget: training seconds in all, for `budgeted`.
+    """
+
+    alias: str = "champion"
+    version: int | None = None
+    reference: Literal["trained", "held_out"] = "trained"
+    window: str | int | None = None
+    season: Literal["day", "week", "year"] | None = None
+    sample: Annotated[int, Field(ge=200)] = 20_000
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    min_impact: Annotated[float, Field(ge=0)] = 0.02
+    tolerance: Annotated[float, Field(gt=0)] = 0.05
+    fresh_within: str | None = None
+    min_rows: Annotated[int, Field(ge=0)] | None = None
+    max_rows: Annotated[int, Field(ge=0)] | None = None
+    acknowledge: tuple[str, ...] = ()
+    webhook: str | None = None
+    secret: str | None = None
+    watch: bool = False
+    every: str = "1h"
+    looks: Annotated[int, Field(ge=1)] | None = None
+    retrain: Literal["never", "on_alarm", "schedule", "budgeted"] = "never"
+    retrain_every: str = "7d"
+    retrain_on: Literal["all", "recent", "weighted", "since_drift"] = "all"
+    recent: str = "90d"
+    budget: Annotated[float, Field(ge=0)] | None = None
+
+
+@option
+class Backtest:
+    """`backtest.*`: how time is replayed.
+
+    Args:
+        policy: the policies compared; `schedule:3` retrains every three periods, `oracle` picks afterwards.
+        period: a span of time (`30d`), or a number of rows.
+        start: periods that the first model learns from.
+        delay: periods until the labels of a period are known.
+        recent: periods that a retraining learns from; null takes all.
+        cool_down: periods between two retrainings of `on_alarm`.
+        rounds: boosting rounds of a training, at most.
+    """
+
+    policy: tuple[str, ...] = ("never", "schedule:1", "schedule:3", "on_alarm")
+    period: str | int = "30d"
+    start: Annotated[int, Field(ge=1)] = 3
+    delay: Annotated[int, Field(ge=0)] = 1
+    recent: Annotated[int, Field(ge=1)] | None = None
+    cool_down: Annotated[int, Field(ge=0)] = 1
+    rounds: Annotated[int, Field(ge=1)] = 300
