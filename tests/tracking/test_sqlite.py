@@ -14,7 +14,8 @@ from leaflab.tracking.batch import batched
 from leaflab.tracking.client import ClientWriter
 from leaflab.tracking.folder import ModelFolder
 from leaflab.tracking.opening import opened
-from leaflab.tracking.sqlite import SqliteWriter, is_known
+from leaflab.tracking.schema import is_known
+from leaflab.tracking.sqlite import SqliteWriter
 from leaflab.tracking.writer import Child
 from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
 

@@ -145,6 +145,10 @@ class Registry(ABC):
 class Tracking(ABC):
     """Contract: constructing one opens nothing; the store is made and migrated once, on first use."""
 
+    def warm(self) -> None:
+        """Begins to make the store in the background where there is none; a verb may call it before it reads data."""
+        return
+
     @abstractmethod
     def start(self, spec: RunSpec) -> Run:
         """Opens a run, or continues the one with the same key.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import TrackingError
 from leaflab.tracking.address import is_server, masked, sqlite_file
+from leaflab.tracking.schema import is_known
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +42,8 @@ _SENTENCES = (
 _BUSY_MS = 60_000
 _clients: dict[str, MlflowClient] = {}
 _opening = threading.RLock()
+_held: set[Path] = set()
+_makers: list[subprocess.Popen[bytes]] = []
 
 
 def quiet() -> None:
@@ -57,6 +62,32 @@ def opened(uri: str) -> MlflowClient:
         if uri not in _clients:
             _clients[uri] = _open(uri)
         return _clients[uri]
+
+
+def made(uri: str, file: Path) -> bool:
+    """Makes or migrates a local store where need be; whether its tables are then the ones we write directly."""
+    if not is_known(file):
+        with locked(_lock_of(file)):
+            if not is_known(file):  # another process may have made it while we waited
+                opened(uri)
+    while _makers:
+        _makers.pop().wait()
+    return is_known(file)
+
+
+def make_ahead(uri: str) -> None:
+    """Begins to make a local store in a process of its own, so that it is there when the first run starts."""
+    file = sqlite_file(uri)
+    if file is None or file.exists():
+        return
+    script = f"from pathlib import Path; from leaflab.tracking.opening import made; made({uri!r}, Path({str(file)!r}))"
+    null = subprocess.DEVNULL
+    words = [sys.executable, "-c", script]
+    _makers.append(subprocess.Popen(words, start_new_session=True, stdin=null, stdout=null, stderr=null))
+
+
+def _lock_of(file: Path) -> Path:
+    return file.parent / ".leaflab" / "locks" / f"{file.name}.lock"
 
 
 def _open(uri: str) -> MlflowClient:
@@ -88,7 +119,7 @@ def _make(uri: str, file: Path) -> None:
         raise TrackingError(
             f"The tracking store '{file}'", "cannot be written", hint="give yourself write access to it"
         )
-    with locked(file.parent / ".leaflab" / "locks" / f"{file.name}.lock"):
+    with locked(_lock_of(file)):
         store = SqlAlchemyStore(uri, str(file.parent / "mlartifacts"))
         with store.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -110,15 +141,20 @@ def _settle(connection: Any, record: object) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds a file lock between processes; the system frees it when one dies."""
+    """Holds a file lock between processes, freed by the system when one dies; its holder may enter again."""
     import fcntl
 
+    if path in _held:
+        yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        _held.add(path)
         try:
             yield
         finally:
+            _held.discard(path)
             fcntl.flock(handle, fcntl.LOCK_UN)
 
 

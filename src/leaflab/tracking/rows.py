@@ -11,32 +11,11 @@ from typing import Any, NamedTuple
 
 from leaflab.identity import fold
 from leaflab.tracking.batch import Batch, Point, StoredModel
+from leaflab.tracking.schema import COLUMNS
 from leaflab.tracking.writer import dataset_record, linked, model_params, model_tags
 
-__all__ = ["COLUMNS", "Place", "Rows"]
+__all__ = ["Place", "Rows"]
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "experiments": ("experiment_id", "name", "artifact_location", "lifecycle_stage", "creation_time",
-                    "last_update_time", "workspace"),
-    "experiment_tags": ("key", "value", "experiment_id"),
-    "runs": ("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status", "start_time",
-             "end_time", "source_version", "lifecycle_stage", "artifact_uri", "experiment_id", "deleted_time"),
-    "tags": ("key", "value", "run_uuid"),
-    "params": ("key", "value", "run_uuid"),
-    "metrics": ("key", "value", "timestamp", "run_uuid", "step", "is_nan"),
-    "latest_metrics": ("key", "value", "timestamp", "step", "is_nan", "run_uuid"),
-    "datasets": ("dataset_uuid", "experiment_id", "name", "digest", "dataset_source_type", "dataset_source",
-                 "dataset_schema", "dataset_profile"),
-    "inputs": ("input_uuid", "source_type", "source_id", "destination_type", "destination_id", "step"),
-    "input_tags": ("input_uuid", "name", "value"),
-    "logged_models": ("model_id", "experiment_id", "name", "artifact_location", "creation_timestamp_ms",
-                      "last_updated_timestamp_ms", "status", "lifecycle_stage", "model_type", "source_run_id",
-                      "status_message"),
-    "logged_model_metrics": ("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value",
-                             "experiment_id", "run_id", "dataset_uuid", "dataset_name", "dataset_digest"),
-    "logged_model_params": ("model_id", "experiment_id", "param_key", "param_value"),
-    "logged_model_tags": ("model_id", "experiment_id", "tag_key", "tag_value"),
-}  # fmt: skip
 _LARGEST = 1.7976931348623157e308
 _READY = 2
 

@@ -20,44 +20,15 @@ from leaflab.identity import fold
 from leaflab.tracking.address import artifact_place
 from leaflab.tracking.batch import Batch
 from leaflab.tracking.places import local_path
-from leaflab.tracking.rows import COLUMNS, Place, Rows
+from leaflab.tracking.rows import Place, Rows
+from leaflab.tracking.schema import connected
 from leaflab.tracking.writer import CONTINUES, KEY, KIND, PARENT, VERB, Child, Writer, deleted, put_files, tags_of
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import RunSpec, Status
     from leaflab.tracking.folder import ModelFolder
 
-__all__ = ["REVISIONS", "SqliteWriter", "connected", "is_known"]
-
-REVISIONS = frozenset({"dc11669786a5"})  # MLflow 3.17
-_BUSY_S = 60.0
-
-
-def connected(file: Path) -> sqlite3.Connection:
-    """A connection that waits its turn and leaves fsync to checkpoints."""
-    connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    return connection
-
-
-def is_known(file: Path) -> bool:
-    """Whether a store's tables are, column by column, those this module writes."""
-    if not file.exists():
-        return False
-    connection = connected(file)
-    try:
-        revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
-        if len(revisions) != 1 or not revisions <= REVISIONS:
-            return False
-        return all(
-            {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} == set(columns)
-            for table, columns in COLUMNS.items()
-        )
-    except sqlite3.DatabaseError:
-        return False
-    finally:
-        connection.close()
+__all__ = ["SqliteWriter"]
 
 
 @dataclass
