@@ -83,8 +83,17 @@ class Lake(ABC):
     def versions(self, name: str) -> list[TableVersion]:
         """The versions of a table, oldest first; empty where the table does not exist."""
 
+    @property
+    def pinned(self) -> bool:
+        """Whether raw tables are read as they were (`lake.version`, `lake.as_of`) and not collected anew."""
+        return False
+
     def current(self, name: str) -> TableVersion | None:
-        """The version that `read` gives where none is named; None where the table does not exist."""
+        """The version that `read` gives where none is named; None where the table does not exist.
+
+        Raises:
+            LakeError: the version that raw tables are pinned to does not exist.
+        """
         return next(reversed(self.versions(name)), None)
 
     @abstractmethod

@@ -37,16 +37,11 @@ def collect(lab: Lab) -> Raw:
     started = time.time()
     name = f"raw/{lab.dataset.name}"
     before = lab.lake.current(name)
+    if before is not None and lab.lake.pinned:
+        _log.info("%s as it was: nothing is collected", before)
+        return _raw(lab, before, before.meta.get("quarantined", 0))
     written, reading = lab.source.read().into(lambda reading: _write(lab, name, reading, before))
-    raw = Raw(
-        name=str(lab.dataset.name),
-        version=written.version,
-        digest=written.digest or _digest(lab.lake.stream(name, written.version)),
-        load=lambda: lab.lake.read(name, written.version),
-        uri=str(written.meta.get("uri", reading.uri)),
-        rows=written.rows,
-        quarantined=len(reading.bad),
-    )
+    raw = _raw(lab, written, len(reading.bad))
     for note in reading.notes:
         _log.info("  %s", note)
     same = before is not None and before.version == written.version
@@ -54,6 +49,18 @@ def collect(lab: Lab) -> Raw:
     if lab.verb == "collect":
         _record(lab, raw, written, time.time() - started)
     return raw
+
+
+def _raw(lab: Lab, version: TableVersion, quarantined: int) -> Raw:
+    return Raw(
+        name=str(lab.dataset.name),
+        version=version.version,
+        digest=version.digest or _digest(lab.lake.stream(version.name, version.version)),
+        load=lambda: lab.lake.read(version.name, version.version),
+        uri=str(version.meta.get("uri", "")),
+        rows=version.rows,
+        quarantined=quarantined,
+    )
 
 
 def _digest(stream: pa.RecordBatchReader) -> str:
@@ -118,7 +125,13 @@ def _quarantine(lab: Lab, reading: Reading) -> None:
     name, key = f"quarantine/{lab.dataset.name}", fold({"rows": rows})
     if all(version.meta.get("key") != key for version in lab.lake.versions(name)):
         text = pa.string()
-        columns: dict[str, pa.DataType] = {"source": text, "line": pa.int64(), "rule": text, "reason": text, "raw": text}
+        columns: dict[str, pa.DataType] = {
+            "source": text,
+            "line": pa.int64(),
+            "rule": text,
+            "reason": text,
+            "raw": text,
+        }
         lab.lake.write(name, pa.Table.from_pylist(rows, schema=pa.schema(columns)), mode="append", meta={"key": key})
 
 

@@ -1,0 +1,173 @@
+"""Where the tables of a Delta lake lie, and what their logs say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflab.errors import LakeError
+from leaflab.lake.base import TableVersion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from pyarrow.fs import FileSystem
+
+__all__ = ["Store", "note_of"]
+
+_NAME = re.compile(r"[\w][\w .-]*(/[\w][\w .-]*)*")
+_DEPTH = 4
+_PATIENCE = {"max_retries": "4", "retry_timeout": "20s"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder or object store that holds Delta tables in folders of their names."""
+
+    path: str
+    storage: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Options of the object store; one that does not answer is given up after seconds, not minutes."""
+        return {**_PATIENCE, **self.storage} if "://" in self.path else dict(self.storage)
+
+    @property
+    def root(self) -> str:
+        return self.path.rstrip("/") if "://" in self.path else str(Path(self.path).resolve())
+
+    def where(self, name: str) -> str:
+        """A table's folder.
+
+        Raises:
+            LakeError: the name leads out of the lake or holds characters that a folder's should not.
+        """
+        if not _NAME.fullmatch(name):
+            raise LakeError(f"'{name}'", "is no table name", hint="use letters, digits, dots, dashes and underscores")
+        return f"{self.root}/{name}"
+
+    def files(self, name: str) -> FileSystem:
+        """The files of a table; its folder is made where it is missing."""
+        where = self.where(name)
+        if "://" not in where:
+            Path(where).mkdir(parents=True, exist_ok=True)
+        return self._files_at(where)
+
+    def _files_at(self, where: str) -> FileSystem:
+        from pyarrow.fs import LocalFileSystem, PyFileSystem, SubTreeFileSystem
+
+        if "://" not in where:
+            return SubTreeFileSystem(where, LocalFileSystem())
+        from deltalake.fs import DeltaStorageHandler
+
+        return PyFileSystem(DeltaStorageHandler(where, self.options))
+
+    def open(self, name: str) -> DeltaTable | None:
+        """The table at its newest version; None where there is none."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            return DeltaTable(self.where(name), storage_options=self.options or None)
+        except TableNotFoundError:
+            return None
+
+    def must_open(self, name: str) -> DeltaTable:
+        """The table at its newest version.
+
+        Raises:
+            LakeError: there is none.
+        """
+        table = self.open(name)
+        if table is None:
+            raise LakeError(f"'{name}'", f"is not in the lake '{self.path}'", hint="run `leaflab lake` to see what is")
+        return table
+
+    def tables(self) -> list[str]:
+        """Names of all tables."""
+        if "://" not in self.root and not Path(self.root).is_dir():
+            return []
+        return sorted(self._below(self._files_at(self.root), "", 0))
+
+    def _below(self, files: FileSystem, folder: str, depth: int) -> Iterator[str]:
+        from pyarrow.fs import FileSelector, FileType
+
+        inside = [i.path for i in files.get_file_info(FileSelector(folder)) if i.type == FileType.Directory]
+        if any(Path(path).name == "_delta_log" for path in inside):
+            yield folder
+        elif depth < _DEPTH:
+            for path in inside:
+                yield from self._below(files, path, depth + 1)
+
+    def versions(self, name: str) -> list[TableVersion]:
+        """The versions of a table, oldest first; rows and bytes add up over appends."""
+        table = self.open(name)
+        found: list[TableVersion] = []
+        for entry in reversed([] if table is None else table.history()):
+            note = note_of(entry)
+            before = found[-1] if found and note.get("mode") == "append" else TableVersion(name, -1, 0)
+            rows, size = before.rows + int(note.get("added", 0)), before.size + int(note.get("size", 0))
+            found.append(_version(name, entry, rows, size))
+        return found
+
+    def newest(self, name: str) -> TableVersion | None:
+        """The newest version of a table, told without reading its whole log; None where there is no table."""
+        table = self.open(name)
+        if table is None:
+            return None
+        size = sum(actions(table).column("size_bytes").to_pylist())
+        return _version(name, table.history(1)[0], table.count(), size)
+
+    def committed(self, name: str, ours: str) -> TableVersion | None:
+        """The version that a commit made, found by the id it carries."""
+        table = self.open(name)
+        log = [] if table is None else table.history()
+        at = next((entry["version"] for entry in log if note_of(entry).get("id") == ours), None)
+        return next((version for version in self.versions(name) if version.version == at), None)
+
+    @contextmanager
+    def failures(self, name: str, what: str) -> Iterator[None]:
+        """The store's own failures as one sentence."""
+        from deltalake.exceptions import DeltaError
+
+        try:
+            yield
+        except (OSError, DeltaError) as error:
+            reason = _reason(error)
+            raise LakeError(f"lake table '{name}' in '{self.path}'", f"cannot be {what} ({reason})") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first and the last line of what a store says, which are what failed and why; without colours."""
+    lines = [line.strip(" ↳") for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
+    return ", ".join(dict.fromkeys([lines[0], lines[-1]])).rstrip(".") if lines else type(error).__name__
+
+
+def actions(table: DeltaTable) -> pa.Table:
+    """The files of a table's version: `path`, `size_bytes`, `num_records`."""
+    import pyarrow as pa
+
+    return pa.table(table.get_add_actions(flatten=True))
+
+
+def note_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What leaflab recorded with a version; {} where another writer made it."""
+    return dict(json.loads(entry.get("leaflab") or "{}"))
+
+
+def _version(name: str, entry: Mapping[str, Any], rows: int, size: int) -> TableVersion:
+    note = note_of(entry)
+    return TableVersion(
+        name=name,
+        version=int(entry["version"]),
+        rows=rows,
+        digest=str(note.get("digest", "")),
+        meta=note.get("meta", {}),
+        written=entry["timestamp"] / 1000,
+        size=size,
+    )
