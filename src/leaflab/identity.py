@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Digest", "Digester", "digest", "fold", "row_ids"]
+__all__ = ["Digest", "Digester", "digest", "fold", "row_hashes", "row_ids"]
 
 _LENGTH = 32
 
@@ -210,12 +210,19 @@ def row_ids(frame: pd.DataFrame) -> np.ndarray:
     """
     import numpy as np
 
+    text = row_hashes(frame).astype(">u8").tobytes().hex()
+    return np.frombuffer(text.encode(), dtype="S16").astype("U16")
+
+
+def row_hashes(frame: pd.DataFrame) -> np.ndarray:
+    """The same ids as 64-bit numbers, shape (rows,)."""
+    import numpy as np
+
     total = np.zeros(len(frame), dtype="uint64")
     for name in frame.columns:
         salt = np.frombuffer(hashlib.sha256(str(name).encode()).digest()[:8], dtype="<u8")[0]
         total += _mixed(_hashed(frame[name]) ^ salt)
-    text = _mixed(total).astype(">u8").tobytes().hex()
-    return np.frombuffer(text.encode(), dtype="S16").astype("U16")
+    return _mixed(total)
 
 
 _MISSING = 0x9E3779B97F4A7C15

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from leaflab.scorer import Column
     from leaflab.values import Dataset, Roles, Task
@@ -43,6 +44,7 @@ class Prepared:
         features: options of the encoders the model will fit.
         aside: raw columns asked for by the split, row by row as in `table`.
         monotone: feature name to -1 or 1.
+        keys: what random draws hash, shape (rows,): rows with one key stay in one part; None: their `row_id`.
     """
 
     table: pa.Table
@@ -56,6 +58,7 @@ class Prepared:
     features: Mapping[str, Any] = field(default_factory=dict)
     aside: pa.Table | None = None
     monotone: Mapping[str, int] = field(default_factory=dict)
+    keys: NDArray[Any] | None = None
 
 
 class Prepare(ABC):

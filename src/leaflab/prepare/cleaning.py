@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from leaflab.errors import ConfigError, DataError
+from leaflab.errors import DataError
 from leaflab.identity import row_ids
 from leaflab.prepare.base import Prepared, QuarantineRow
+from leaflab.prepare.duplicates import conflicts, near_keys, numbered, repeated
 from leaflab.prepare.kinds import MARKERS
+from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.target import Goal, find_goal
 from leaflab.prepare.typing import TypedColumn, type_column
 from leaflab.values import ROW_ID
@@ -22,11 +23,13 @@ from leaflab.values import ROW_ID
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from leaflab.prepare.default import Default
     from leaflab.values import Roles
 
 __all__ = ["Cleaning"]
 
 _MIN_ROWS = 5
+_MOST_COPIES = 0.5
 
 
 @dataclass
@@ -36,48 +39,49 @@ class Cleaning:
     Args:
         raw: the raw table.
         roles: what its columns are for.
-        missing: texts that mean "no value", beside the usual ones.
-        rules: column name to keys of its rule.
-        drop: whether exact duplicates are dropped.
-        limit: share of refused rows above which the run stops.
+        options: the preparation's options.
     """
 
     raw: pa.Table
     roles: Roles
-    missing: tuple[str, ...]
-    rules: Mapping[str, Mapping[str, Any]]
-    drop: bool = True
-    limit: float = 0.2
+    options: Default
     notes: list[str] = field(default_factory=list)
     refused: dict[int, tuple[str, str]] = field(default_factory=dict)
     unused: dict[str, str] = field(default_factory=dict)
+    duplicates: int = 0
+    near: int = 0
+    kept_copies: bool = False
 
     def run(self, aside: Sequence[str] = ()) -> Prepared:
         """The typed table, its rules, and the rows set aside."""
-        self._check_names(aside)
-        markers = tuple(dict.fromkeys((*MARKERS, *self.missing)))
-        goal = find_goal(self.raw[self.roles.goal], self.roles, markers, self.rules.get(self.roles.goal, {}))
+        options, roles = self.options, self.roles
+        check_names(self.raw.column_names, roles, {"prepare.rules": [*options.rules], "split.column": aside})
+        markers = tuple(dict.fromkeys((*MARKERS, *(str(m) for m in options.missing))))
+        goal = find_goal(self.raw[roles.goal], roles, markers, options.rules.get(roles.goal, {}))
         self.notes += goal.notes
-        out = {self.roles.goal, *self.roles.dropped, *aside}
-        typed = {n: type_column(n, self.raw[n], markers, self.rules) for n in self.raw.column_names if n not in out}
+        out = {roles.goal, *roles.dropped, *aside}
+        typed = {n: type_column(n, self.raw[n], markers, options.rules) for n in self.raw.column_names if n not in out}
         self._tell(typed)
         self._check_roles(typed)
         kept = self._kept(goal, typed)
         features = self._features(typed)
         table = self._table(goal, typed, features).filter(pa.array(kept))
-        table = self._named(table, typed, kept, features)
         if table.num_rows < _MIN_ROWS:
             raise DataError("the table", f"must have at least {_MIN_ROWS} usable rows", got=table.num_rows)
+        table, keys = self._named(table, kept, features)
         return Prepared(
             table=table,
             columns=tuple(typed[n].column for n in features),
             task=goal.task,
-            roles=self.roles.resolved(task=goal.task, positive=goal.positive),
+            roles=roles.resolved(task=goal.task, positive=goal.positive),
             classes=goal.classes,
             quarantine=tuple(self._quarantine()),
             facts=self._facts(table.num_rows),
             notes=tuple(self.notes),
+            features=options.learnt(),
             aside=self.raw.select(list(aside)).filter(pa.array(kept)) if aside else None,
+            monotone=options.features.checked({n: typed[n].column.kind for n in features}, features),
+            keys=keys,
         )
 
     def _tell(self, typed: Mapping[str, TypedColumn]) -> None:
@@ -88,38 +92,6 @@ class Cleaning:
             for marker, count in column.markers.items():
                 found.setdefault(marker, []).append(f"{name!r} {count:,}")
         self.notes += [f"{marker!r} is read as missing: {', '.join(where)}" for marker, where in found.items()]
-
-    def _check_names(self, aside: Sequence[str]) -> None:
-        names = self.raw.column_names
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            raise DataError("the table", "must name every column once", got=twice[0])
-        roles = self.roles
-        asked: dict[str, list[str | None]] = {
-            "dataset.target": [roles.goal],
-            "dataset.time": [roles.time],
-            "dataset.group": [roles.group],
-            "dataset.weight": [roles.weight],
-            "dataset.id": [*roles.ids],
-            "dataset.drop": [*roles.dropped],
-            "prepare.rules": [*self.rules],
-            "split.column": [*aside],
-        }
-        for key, wanted in asked.items():
-            for name in wanted:
-                if name is not None and name not in names:
-                    near = get_close_matches(name, names, 1) or get_close_matches(name.lower(), names, 1)
-                    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_listed(names)}"
-                    raise DataError(f"`{key}`", "must name a column of the table", got=name, hint=hint)
-        used: dict[str, str] = {}
-        for role in ("target", "weight", "time", "group"):
-            name = getattr(roles, role)
-            if name is not None and name in used:
-                raise ConfigError(f"`dataset.{role}`", f"must not be the column of `dataset.{used[name]}`", got=name)
-            if name is not None and name in roles.dropped:
-                raise ConfigError("`dataset.drop`", f"must not hold the column of `dataset.{role}`", got=name)
-            if name is not None:
-                used[name] = role
 
     def _check_roles(self, typed: Mapping[str, TypedColumn]) -> None:
         weight, time = self.roles.weight, self.roles.time
@@ -135,7 +107,7 @@ class Cleaning:
             raise DataError(f"time column {time!r}", "must hold dates, times or numbers", got=example, hint=hint)
 
     def _kept(self, goal: Goal, typed: Mapping[str, TypedColumn]) -> NDArray[np.bool_]:
-        """Rows that stay, shape (rows,): those with a target and readable values, each once."""
+        """Rows that stay, shape (rows,): those with a target and readable, valid values, each once."""
         self._refuse(goal.values.is_null().to_numpy(zero_copy_only=False), "target_null", "the target has no value")
         for role in ("time", "weight", "group"):
             name = getattr(self.roles, role)
@@ -144,52 +116,77 @@ class Cleaning:
                 self._refuse(gone, f"{role}_null", f"the {role} column {name!r} has no value")
         for name, column in typed.items():
             self._refuse(column.bad, "unreadable", f"column {name!r} must hold a {column.column.kind}")
+        whole = pa.table({n: c.values for n, c in typed.items()} | {self.roles.goal: goal.values})
+        self._validate(whole)
+        self._stop_above_limit()
         kept = np.ones(self.raw.num_rows, bool)
         kept[list(self.refused)] = False
-        self._stop_above_limit()
-        if self.drop and kept.any():
-            columns = {n: c.values for n, c in typed.items()} | {self.roles.goal: goal.values}
-            again = repeated(pa.table(columns), kept)
-            self.duplicates = int(again.sum())
-            kept &= ~again
-        return kept
+        if self.options.duplicates == "keep" or not kept.any():
+            self.kept_copies = True
+            return kept
+        again = repeated(whole, kept)
+        copies = int(again.sum())
+        if copies > _MOST_COPIES * kept.sum() and self.options.duplicates == "auto":
+            self.notes.append(
+                f"{copies:,} of {kept.sum():,} rows repeat another: kept, since so few values make them alike"
+            )
+            self.kept_copies = True
+            return kept
+        self.duplicates = copies
+        return np.asarray(kept & ~again)
 
-    duplicates: int = 0
+    def _validate(self, whole: pa.Table) -> None:
+        checks = self.options.checks
+        failures = checks.failures(whole.to_pandas(), self.roles.time) if checks.asked else []
+        for failure in failures:
+            said = f"{len(failure.rows):,} rows fail {failure.rule!r}: {failure.reason}"
+            if checks.on_fail == "stop":
+                raise DataError("the table", "must satisfy prepare.checks", got=said)
+            self.notes.append(said)
+            if checks.on_fail == "quarantine":
+                mask = np.zeros(self.raw.num_rows, bool)
+                mask[failure.rows] = True
+                self._refuse(mask, failure.rule, failure.reason)
 
     def _refuse(self, rows: NDArray[np.bool_], rule: str, reason: str) -> None:
         for row in np.flatnonzero(rows):
             self.refused.setdefault(int(row), (rule, reason))
 
     def _stop_above_limit(self) -> None:
-        total, counts = self.raw.num_rows, self._by_rule()
+        total, counts, limit = self.raw.num_rows, self._by_rule(), self.options.limit
         broken = sum(n for rule, n in counts.items() if rule != "target_null")
-        if len(self.refused) == total or broken > self.limit * total:
+        if self.refused and (len(self.refused) == total or broken > limit * total):
             worst = max(counts, key=lambda rule: counts[rule])
             reason = next(reason for rule, reason in self.refused.values() if rule == worst)
-            rule = f"must refuse at most {self.limit:.0%} of the rows; {len(self.refused)} of {total} would leave"
+            rule = f"must refuse at most {limit:.0%} of the rows; {len(self.refused)} of {total} would leave"
             raise DataError("`prepare.limit`", f"{rule}, most by {worst!r} ({reason})")
 
     def _features(self, typed: Mapping[str, TypedColumn]) -> list[str]:
         """Names of the model's input columns; what is left out is said."""
-        roles = self.roles
-        special = {roles.weight, roles.group, *roles.ids}
-        names = []
+        special = {self.roles.weight, self.roles.group, *self.roles.ids}
+        names: list[str] = []
+        seen: dict[int, list[str]] = {}
         for name, column in typed.items():
             if name in special:
                 continue
+            twins = seen.setdefault(_sketch(column.values), [])
+            copy = next((t for t in twins if typed[t].values.equals(column.values)), None)
             if column.empty:
                 self.unused[name] = "empty"
             elif column.distinct == 1:
                 self.unused[name] = "constant"
-            elif column.column.kind == "text":
+            elif column.column.kind == "text" and self.options.features.text == "none":
                 self.unused[name] = "free text"
+            elif copy is not None and name != self.roles.time:
+                self.unused[name] = f"a copy of {copy!r}"
             else:
                 names.append(name)
+                twins.append(name)
         for reason in dict.fromkeys(self.unused.values()):
             group = [n for n, r in self.unused.items() if r == reason]
-            self.notes.append(f"left out as {reason}: {_listed(group)}")
+            self.notes.append(f"left out as {reason}: {listed(group)}")
         if not names:
-            raise DataError("the table", "must have at least one feature column that varies", got=_listed(list(typed)))
+            raise DataError("the table", "must have at least one feature column that varies", got=listed(list(typed)))
         return names
 
     def _table(self, goal: Goal, typed: Mapping[str, TypedColumn], features: list[str]) -> pa.Table:
@@ -198,18 +195,28 @@ class Cleaning:
         return pa.table({n: typed[n].values for n in names} | {self.roles.goal: goal.values})
 
     def _named(
-        self, table: pa.Table, typed: Mapping[str, TypedColumn], kept: NDArray[np.bool_], features: list[str]
-    ) -> pa.Table:
-        """The table with `row_id` first."""
+        self, table: pa.Table, kept: NDArray[np.bool_], features: list[str]
+    ) -> tuple[pa.Table, NDArray[Any] | None]:
+        """The table with `row_id` first, and the keys that keep near-duplicates together."""
+        frame = table.select(features).to_pandas()
+        content = ids = row_ids(frame)
+        differ = conflicts(content, table[self.roles.goal])
+        if differ and not self.kept_copies:
+            self.notes.append(f"{differ:,} rows have the same features as another row, and another target")
         if self.roles.ids:
             columns = [self.raw[n].filter(pa.array(kept)).cast(pa.string()).to_pylist() for n in self.roles.ids]
             ids = np.array(["|".join(str(v) for v in row) for row in zip(*columns, strict=True)], dtype=object)
             again = len(ids) - len(set(ids))
             if again:
-                self.notes.append(f"{again} rows share their id ({_listed(self.roles.ids)}) with another row")
-        else:
-            ids = row_ids(table.select(features).to_pandas())
-        return table.add_column(0, ROW_ID, pa.array(ids, type=pa.string()))
+                self.notes.append(f"{again} rows share their id ({listed(self.roles.ids)}) with another row")
+        elif self.kept_copies:
+            ids = numbered(ids)
+        keys = None
+        if self.options.near and not self.kept_copies:
+            keys, self.near = near_keys(ids, frame, self.options.near)
+        if self.near:
+            self.notes.append(f"{self.near:,} rows are nearly alike; those stay in one part together")
+        return table.add_column(0, ROW_ID, pa.array(ids, type=pa.string())), keys
 
     def _by_rule(self) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -222,6 +229,7 @@ class Cleaning:
             "rows_in": self.raw.num_rows,
             "rows_out": rows_out,
             "duplicates": self.duplicates,
+            "near_duplicates": self.near,
             "quarantined": self._by_rule(),
             "unused": dict(self.unused),
         }
@@ -233,21 +241,6 @@ class Cleaning:
             yield QuarantineRow("", line, rule, reason, json.dumps(row, ensure_ascii=False, default=str))
 
 
-def repeated(table: pa.Table, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Rows equal, in every column, to an earlier one of those in `among`, shape (rows,).
-
-    A 64-bit hash finds the candidates and a comparison of all their values decides.
-    """
-    import pandas as pd
-
-    hashes = pd.Series(row_ids(table.to_pandas()))[among]
-    candidates = hashes.index[hashes.duplicated(keep=False)]
-    again = np.zeros(table.num_rows, bool)
-    if len(candidates):
-        again[candidates] = table.take(candidates.to_numpy()).to_pandas().duplicated().to_numpy()
-    return again
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(n) for n in names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown
+def _sketch(values: pa.Array[Any]) -> int:
+    """A cheap fingerprint: equal columns have equal ones."""
+    return hash((str(values.type), values.null_count, str(values.slice(0, 50).to_pylist())))

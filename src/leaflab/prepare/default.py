@@ -9,6 +9,8 @@ from pydantic import Field
 
 from leaflab.option import option
 from leaflab.prepare.base import Prepare, Prepared
+from leaflab.prepare.checks import Checks
+from leaflab.prepare.features import Features
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,30 +22,55 @@ __all__ = ["Default"]
 
 @option
 class Default(Prepare):
-    """Types, missing markers, exact duplicates, rows without a target.
+    """Types, missing markers, duplicates, rules, leaks; and what the model's features are made of.
 
     Args:
         missing: texts (or numbers) that mean "no value" in every column, beside the usual ones (`?`, `NA`, `NULL`…).
         rules: column name to keys of its rule (`kind`, `missing`, `decimal`, `thousands`, `format`, `dayfirst`,
             `scale`, `replace`, `words`, `strip`), for what is not found by itself.
-        duplicates: whether rows equal in every column are dropped.
+        propose: print a YAML of proposed rules with counts, and make no dataset.
+        checks: what rows must satisfy.
         limit: share of rows, 0 to 1, above which refused rows stop the run instead of going to quarantine.
+        duplicates: whether rows equal in every column are dropped; "auto" keeps them where most rows are alike.
+        near: digits to which numbers are compared for near-duplicates, which stay in one part; 0 to not look.
+        impute, scale, encode: what numbers and categories become; learnt on train, part of the model.
+        features: further options of features.
         leaks: "block" stops at a column from which the target can be read off; "warn" only says so.
         allow_leaks: columns that are allowed to look like leaks.
     """
 
     missing: list[str | int | float] = Field(default_factory=list)
     rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    duplicates: Literal["drop", "keep"] = "drop"
+    propose: bool = False
+    checks: Checks = Field(default_factory=Checks)
     limit: Annotated[float, Field(ge=0, le=1)] = 0.2
+    duplicates: Literal["auto", "drop", "keep"] = "auto"
+    near: Annotated[int, Field(ge=0, le=12)] = 3
+    impute: Literal["none", "median", "mode", "indicator"] = "none"
+    scale: Literal["none", "standard", "minmax", "robust", "quantile"] = "none"
+    encode: Literal["native", "ordinal", "onehot", "target", "hash"] = "native"
+    features: Features = Field(default_factory=Features)
     leaks: Literal["block", "warn"] = "block"
     allow_leaks: list[str] = Field(default_factory=list)
 
     def clean(self, raw: pa.Table, roles: Roles, aside: Sequence[str] = ()) -> Prepared:
         from leaflab.prepare.cleaning import Cleaning
 
-        missing = tuple(str(m) for m in self.missing)
-        return Cleaning(raw, roles, missing, self.rules, drop=self.duplicates == "drop", limit=self.limit).run(aside)
+        return Cleaning(raw, roles, self).run(aside)
+
+    def learnt(self) -> dict[str, Any]:
+        """The options of features as plain values, for `Dataset.features`."""
+        more = self.features
+        return {
+            "impute": self.impute,
+            "scale": self.scale,
+            "encode": self.encode,
+            "text": more.text,
+            "rare": more.rare,
+            "buckets": more.buckets,
+            "cycles": more.cycles,
+            "pairs": {name: list(parts) for name, parts in more.pairs.items()},
+        }
 
     def check(self, dataset: Dataset) -> Mapping[str, Any]:
         from leaflab.prepare.leaks import find_leaks

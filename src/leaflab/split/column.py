@@ -8,8 +8,7 @@ from pydantic import Field
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.option import option
-from leaflab.split.shares import TEST, TRAIN, VALID, Sized, by_draw, check, draws
-from leaflab.values import ROW_ID
+from leaflab.split.shares import TEST, TRAIN, VALID, Sized, by_draw, check, draws, keys_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +54,7 @@ class Column(Sized):
         of_value = np.array([self._part(str(value)) for value in values], dtype="int8")
         parts = of_value[codes]
         if not (parts == VALID).any():
-            drawn = by_draw(draws(prepared.table[ROW_ID].to_numpy(), seed), 0.0, self.valid_size)
+            drawn = by_draw(draws(keys_of(prepared), seed), 0.0, self.valid_size)
             parts = np.where((parts == TRAIN) & (drawn == VALID), VALID, parts).astype("int8")
         return check(parts, prepared, test=False)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaflab.option import option
-from leaflab.split.shares import Sized, by_draw, check, draws
-from leaflab.values import ROW_ID
+from leaflab.split.shares import Sized, by_draw, check, draws, keys_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,5 +20,5 @@ class Random(Sized):
     """Each row by its own draw: shares are met on average, and rows with the same id stay together."""
 
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
-        draw = draws(prepared.table[ROW_ID].to_numpy(), seed)
+        draw = draws(keys_of(prepared), seed)
         return check(by_draw(draw, self.test_size, self.valid_size), prepared, test=self.test_size > 0)

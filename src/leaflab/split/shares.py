@@ -11,13 +11,14 @@ from pydantic import Field
 from leaflab.errors import DataError
 from leaflab.option import option
 from leaflab.split.base import Split
+from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from leaflab.prepare.base import Prepared
 
-__all__ = ["TEST", "TRAIN", "VALID", "Sized", "by_draw", "check", "draws"]
+__all__ = ["TEST", "TRAIN", "VALID", "Sized", "by_draw", "check", "draws", "keys_of"]
 
 TRAIN, VALID, TEST = 0, 1, 2
 
@@ -49,6 +50,11 @@ def draws(keys: NDArray[Any], seed: int) -> NDArray[np.float64]:
     each = [hashlib.blake2b(str(k).encode(), digest_size=8, key=salt).digest() for k in distinct]
     words = np.frombuffer(b"".join(each), dtype="<u8")
     return np.asarray((words >> np.uint64(11)).astype("float64") * 2.0**-53)[codes]
+
+
+def keys_of(prepared: Prepared) -> NDArray[Any]:
+    """What decides a row's draw: its id, or the key it shares with its near-duplicates, shape (rows,)."""
+    return prepared.table[ROW_ID].to_numpy() if prepared.keys is None else prepared.keys
 
 
 def by_draw(draw: NDArray[np.float64], test_size: float, valid_size: float) -> NDArray[np.int8]:

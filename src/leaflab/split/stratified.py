@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaflab.option import option
-from leaflab.split.shares import TRAIN, Sized, by_draw, check, draws
-from leaflab.values import ROW_ID
+from leaflab.split.shares import TRAIN, Sized, by_draw, check, draws, keys_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,16 +30,17 @@ class Stratified(Sized):
         import numpy as np
         import pandas as pd
 
-        ids = prepared.table[ROW_ID].to_numpy()
-        draw = draws(ids, seed)
+        keys = keys_of(prepared)
+        draw = draws(keys, seed)
         if not prepared.classes:
             return check(by_draw(draw, self.test_size, self.valid_size), prepared, test=self.test_size > 0)
         classes = pd.factorize(prepared.table[prepared.roles.goal].to_pandas())[0]
         if self.exact:
-            order = pd.Series(draw).groupby(classes)
+            stratum = pd.Series(classes).groupby(keys).transform("first").to_numpy()
+            order = pd.Series(draw).groupby(stratum)
             draw = ((order.rank(method="dense") - 0.5) / order.transform("nunique")).to_numpy()
         parts = by_draw(draw, self.test_size, self.valid_size)
         for code in np.setdiff1d(classes, classes[parts == TRAIN]):
             last = draw[classes == code].max()
-            parts[np.isin(ids, ids[(classes == code) & (draw == last)])] = TRAIN
+            parts[np.isin(keys, keys[(classes == code) & (draw == last)])] = TRAIN
         return check(parts, prepared, test=self.test_size > 0)

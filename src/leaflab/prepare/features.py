@@ -1,0 +1,47 @@
+"""The options of features beyond scale, encode and impute; they are learnt on train and live in the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from leaflab.errors import ConfigError
+from leaflab.option import option
+
+__all__ = ["Features"]
+
+Sign = Literal[-1, 1]
+
+
+@option
+class Features:
+    """`prepare.features`.
+
+    Args:
+        text: what free text becomes: nothing, hashed word counts, or the weighted counts of its commonest words.
+        rare: categories with fewer training rows share one code with those never seen; 0 keeps every category.
+        buckets: width of hashed text, hashed categories and of the vocabulary.
+        cycles: times as places on circles (sine and cosine) instead of plain parts.
+        pairs: feature name to [column, ratio | product | sum | difference, column].
+        monotone: numeric column to 1 (the answer never falls as it rises) or -1; the model keeps to it.
+    """
+
+    text: Literal["none", "hash", "tfidf"] = "none"
+    rare: Annotated[int, Field(ge=0)] = 0
+    buckets: Annotated[int, Field(ge=2, le=4096)] = 64
+    cycles: bool = False
+    pairs: dict[str, tuple[str, str, str]] = Field(default_factory=dict)
+    monotone: dict[str, Sign] = Field(default_factory=dict)
+
+    def checked(self, kinds: Mapping[str, str], names: Sequence[str]) -> Mapping[str, int]:
+        """The monotone constraints, if they name numeric features.
+
+        Raises:
+            ConfigError: a name that is no numeric feature.
+        """
+        for name in self.monotone:
+            if name not in names or kinds[name] not in ("number", "boolean"):
+                raise ConfigError("`prepare.features.monotone`", "must name numeric feature columns", got=name)
+        return self.monotone
