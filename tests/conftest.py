@@ -177,3 +177,37 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def puzzle():
+    """Makes an encoded problem a model can learn: `puzzle("binary", rows=200, weight=True, group=8)`."""
+    import numpy as np
+
+    from leaflab.metric.all import score_all
+    from leaflab.metric.auto import Auto
+    from leaflab.model.base import Problem
+
+    def made(task="binary", rows=200, *, weight=False, group=0, temporal=False, monotone=(0, 0, 0, 0), seed=0):
+        random = np.random.default_rng(seed)
+        matrix = np.column_stack([random.normal(size=(rows, 3)), random.integers(0, 5, rows)]).astype("float64")
+        matrix[random.random(rows) < 0.1, 0] = np.nan
+        signal = 2 * np.nan_to_num(matrix[:, 0]) + matrix[:, 1] * (matrix[:, 3] > 2) + random.normal(0, 0.5, rows)
+        cut = {"regression": signal, "binary": signal > 0, "multiclass": np.digitize(signal, [-1, 1])}[task]
+        return Problem(
+            task=task,
+            outputs={"regression": 1, "binary": 2, "multiclass": 3}[task],
+            metric=Auto().resolve(task),
+            names=("a", "b,c", "b:c", "kind"),
+            categorical=(3,),
+            monotone=monotone,
+            matrix=matrix,
+            target=cut.astype("float64" if task == "regression" else "int64"),
+            weight=random.random(rows) + 0.1 if weight else None,
+            group=np.arange(rows) % group if group else None,
+            boundary=int(rows * 0.8),
+            temporal=temporal,
+            score=score_all,
+        )
+
+    return made

@@ -55,7 +55,13 @@ class Judge:
 
 
 def grow(
-    booster: Any, judge: Judge | None, *, rounds: int, patience: int, deadline: float | None, report: Callable[[int, float], str]
+    booster: Any,
+    judge: Judge | None,
+    *,
+    rounds: int,
+    patience: int,
+    deadline: float | None,
+    report: Callable[[int, float], str],
 ) -> Course:
     """Adds trees until the metric has not improved for `patience` rounds, or told to stop.
 

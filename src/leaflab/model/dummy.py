@@ -50,9 +50,7 @@ class _Constant:
     def __init__(self, metric: str) -> None:
         self.metric = metric
 
-    def learn(
-        self, store: Store, rows: np.ndarray, task: str, outputs: int, params: Mapping[str, Any]
-    ) -> Predictor:
+    def learn(self, store: Store, rows: np.ndarray, task: str, outputs: int, params: Mapping[str, Any]) -> Predictor:
         import numpy as np
 
         from leaflab.scorer.predictor import Constant

@@ -16,8 +16,6 @@ from leaflab.model.portfolio import portfolio
 from leaflab.option import option
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from leaflab.executor.base import Bench
     from leaflab.scorer.predictor import Predictor
 

@@ -66,9 +66,7 @@ class _Regression:
     option: Linear
     categorical: tuple[int, ...]
 
-    def learn(
-        self, store: Store, rows: np.ndarray, task: str, outputs: int, params: Mapping[str, Any]
-    ) -> Predictor:
+    def learn(self, store: Store, rows: np.ndarray, task: str, outputs: int, params: Mapping[str, Any]) -> Predictor:
         import numpy as np
 
         from leaflab.scorer.predictor import Linear as Predicting

@@ -11,26 +11,118 @@ from leaflab.errors import ConfigError
 __all__ = ["ALIASES", "DATASET", "DEFAULTS", "NAMES", "canonical", "check", "divided"]
 
 DATASET = frozenset(
-    "bin_construct_sample_cnt data_random_seed enable_bundle feature_pre_filter forcedbins_filename is_enable_sparse "
-    "linear_tree max_bin max_bin_by_feature min_data_in_bin use_missing zero_as_missing".split()
+    [
+        "bin_construct_sample_cnt",
+        "data_random_seed",
+        "enable_bundle",
+        "feature_pre_filter",
+        "forcedbins_filename",
+        "is_enable_sparse",
+        "linear_tree",
+        "max_bin",
+        "max_bin_by_feature",
+        "min_data_in_bin",
+        "use_missing",
+        "zero_as_missing",
+    ]
 )
 """Parameters that change how data are binned: a different value needs another binned dataset."""
 
 NAMES = DATASET | frozenset(
-    "alpha auc_mu_weights bagging_by_query bagging_fraction bagging_freq bagging_seed boost_from_average boosting "
-    "cat_l2 cat_smooth cegb_penalty_feature_coupled cegb_penalty_feature_lazy cegb_penalty_split cegb_tradeoff "
-    "deterministic device_type drop_rate drop_seed early_stopping_min_delta early_stopping_round extra_seed extra_trees "
-    "fair_c feature_contri feature_fraction feature_fraction_bynode feature_fraction_seed first_metric_only "
-    "force_col_wise force_row_wise forcedsplits_filename gpu_device_id gpu_platform_id gpu_use_dp "
-    "histogram_pool_size interaction_constraints is_provide_training_metric is_unbalance label_gain lambda_l1 "
-    "lambda_l2 lambdarank_norm lambdarank_position_bias_regularization lambdarank_truncation_level learning_rate "
-    "linear_lambda max_cat_threshold max_cat_to_onehot max_delta_step max_depth max_drop metric metric_freq "
-    "min_data_in_leaf min_data_per_group min_gain_to_split min_sum_hessian_in_leaf monotone_constraints "
-    "monotone_constraints_method monotone_penalty multi_error_top_k neg_bagging_fraction num_class num_gpu "
-    "num_grad_quant_bins num_iterations num_leaves num_threads objective objective_seed other_rate path_smooth "
-    "poisson_max_delta_step pos_bagging_fraction quant_train_renew_leaf refit_decay_rate reg_sqrt scale_pos_weight "
-    "seed sigmoid skip_drop snapshot_freq stochastic_rounding top_k top_rate tweedie_variance_power "
-    "uniform_drop use_quantized_grad verbosity xgboost_dart_mode data_sample_strategy bagging_by_query".split()
+    [
+        "alpha",
+        "auc_mu_weights",
+        "bagging_by_query",
+        "bagging_fraction",
+        "bagging_freq",
+        "bagging_seed",
+        "boost_from_average",
+        "boosting",
+        "cat_l2",
+        "cat_smooth",
+        "cegb_penalty_feature_coupled",
+        "cegb_penalty_feature_lazy",
+        "cegb_penalty_split",
+        "cegb_tradeoff",
+        "deterministic",
+        "device_type",
+        "drop_rate",
+        "drop_seed",
+        "early_stopping_min_delta",
+        "early_stopping_round",
+        "extra_seed",
+        "extra_trees",
+        "fair_c",
+        "feature_contri",
+        "feature_fraction",
+        "feature_fraction_bynode",
+        "feature_fraction_seed",
+        "first_metric_only",
+        "force_col_wise",
+        "force_row_wise",
+        "forcedsplits_filename",
+        "gpu_device_id",
+        "gpu_platform_id",
+        "gpu_use_dp",
+        "histogram_pool_size",
+        "interaction_constraints",
+        "is_provide_training_metric",
+        "is_unbalance",
+        "label_gain",
+        "lambda_l1",
+        "lambda_l2",
+        "lambdarank_norm",
+        "lambdarank_position_bias_regularization",
+        "lambdarank_truncation_level",
+        "learning_rate",
+        "linear_lambda",
+        "max_cat_threshold",
+        "max_cat_to_onehot",
+        "max_delta_step",
+        "max_depth",
+        "max_drop",
+        "metric",
+        "metric_freq",
+        "min_data_in_leaf",
+        "min_data_per_group",
+        "min_gain_to_split",
+        "min_sum_hessian_in_leaf",
+        "monotone_constraints",
+        "monotone_constraints_method",
+        "monotone_penalty",
+        "multi_error_top_k",
+        "neg_bagging_fraction",
+        "num_class",
+        "num_gpu",
+        "num_grad_quant_bins",
+        "num_iterations",
+        "num_leaves",
+        "num_threads",
+        "objective",
+        "objective_seed",
+        "other_rate",
+        "path_smooth",
+        "poisson_max_delta_step",
+        "pos_bagging_fraction",
+        "quant_train_renew_leaf",
+        "refit_decay_rate",
+        "reg_sqrt",
+        "scale_pos_weight",
+        "seed",
+        "sigmoid",
+        "skip_drop",
+        "snapshot_freq",
+        "stochastic_rounding",
+        "top_k",
+        "top_rate",
+        "tweedie_variance_power",
+        "uniform_drop",
+        "use_quantized_grad",
+        "verbosity",
+        "xgboost_dart_mode",
+        "data_sample_strategy",
+        "bagging_by_query",
+    ]
 )
 
 ALIASES: Mapping[str, str] = {

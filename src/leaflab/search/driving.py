@@ -140,7 +140,13 @@ def counts(trial: Trial) -> bool:
 def trial_of(event: Event, fit: Fit, started: float) -> Trial:
     """A job's end as the study keeps it."""
     seconds = time.time() - started
-    base: dict[str, Any] = {"number": event.number, "params": dict(fit.params), "started": started, "seconds": seconds, "seed": fit.seed}
+    base: dict[str, Any] = {
+        "number": event.number,
+        "params": dict(fit.params),
+        "started": started,
+        "seconds": seconds,
+        "seed": fit.seed,
+    }
     if event.kind != "done":
         return Trial(state="failed", value=None, error=event.error, **base)
     fitted = event.result

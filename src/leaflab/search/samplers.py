@@ -36,7 +36,9 @@ class Sampler(ABC):
         """
 
 
-def made(sampler: Sampler | Callable[..., BaseSampler], seed: int, sweep_seed: int, space: Mapping[str, Any]) -> BaseSampler:
+def made(
+    sampler: Sampler | Callable[..., BaseSampler], seed: int, sweep_seed: int, space: Mapping[str, Any]
+) -> BaseSampler:
     """An option's sampler, or any of Optuna's given as `_target_` with `_partial_: true`."""
     if isinstance(sampler, Sampler):
         return sampler.make(seed, sweep_seed, space)
@@ -62,7 +64,11 @@ class Tpe(Sampler):
         from optuna.samplers import TPESampler
 
         return TPESampler(
-            n_startup_trials=self.startup, n_ei_candidates=self.candidates, seed=seed, multivariate=True, constant_liar=True
+            n_startup_trials=self.startup,
+            n_ei_candidates=self.candidates,
+            seed=seed,
+            multivariate=True,
+            constant_liar=True,
         )
 
 
@@ -117,7 +123,9 @@ class Qmc(Sampler):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return QMCSampler(scramble=True, seed=sweep_seed, warn_asynchronous_seeding=False, warn_independent_sampling=False)
+            return QMCSampler(
+                scramble=True, seed=sweep_seed, warn_asynchronous_seeding=False, warn_independent_sampling=False
+            )
 
 
 @option

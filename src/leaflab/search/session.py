@@ -7,7 +7,6 @@ import logging
 import shutil
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from leaflab.search.validation import folds
 
 if TYPE_CHECKING:
     from leaflab.executor.base import Executor, Pool
-    from leaflab.model.base import Fold, Model, Problem
+    from leaflab.model.base import Model, Problem
     from leaflab.scorer.predictor import Predictor
     from leaflab.search.base import Place
     from leaflab.search.standard import Standard
@@ -159,7 +158,9 @@ class Session:
 
     def _baselines_kept(self, study: Study) -> dict[str, tuple[Trial, Predictor]]:
         plain = study.recall("baselines", {})
-        return {name: self._with_predictor(name, trial_from(plain[name])) for name in self.place.baselines if name in plain}
+        return {
+            name: self._with_predictor(name, trial_from(plain[name])) for name in self.place.baselines if name in plain
+        }
 
     def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
         sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0

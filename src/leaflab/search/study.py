@@ -27,7 +27,12 @@ __all__ = ["Study", "plain_of", "seed_of", "trial_from"]
 
 _AS = "leaflab:params"
 _OUTCOME = "leaflab:outcome"
-_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "deadline": TrialState.PRUNED, "failed": TrialState.FAIL}
+_STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "deadline": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
 
 
 def seed_of(sweep_seed: int, number: int) -> int:
@@ -47,7 +52,9 @@ class Study:
         )
         self._asked: dict[int, optuna.Trial] = {}
 
-    def prepare(self, sampler: Any, seed: int, varying: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]) -> None:
+    def prepare(
+        self, sampler: Any, seed: int, varying: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]
+    ) -> None:
         """Says how trials are drawn."""
         self._sampler, self._seed, self._varying, self._fixed = sampler, seed, dict(varying), dict(fixed)
 

@@ -12,7 +12,6 @@ from leaflab.scorer import Scorer
 from leaflab.workflow.evidence import truth_of, weight_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from leaflab.metric.base import Metric

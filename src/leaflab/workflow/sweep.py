@@ -12,8 +12,8 @@ from leaflab.search.base import Place
 from leaflab.tracking.base import RunSpec
 from leaflab.workflow.learning import problem_of, scorer_of
 from leaflab.workflow.prepare import prepare
-from leaflab.workflow.swept import Swept
 from leaflab.workflow.sweeping import Recorder
+from leaflab.workflow.swept import Swept
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import Run

@@ -53,7 +53,9 @@ class Recorder:
     def finish(self, found: Found, scorer: Scorer) -> Version:
         """Baselines, the refitted model and its version."""
         for name, (trial, predictor) in found.baselines.items():
-            spec = RunSpec(self.lab.name, "baseline", f"baseline {name}", f"{self.sweep}/{name}", tags=self._tags(trial))
+            spec = RunSpec(
+                self.lab.name, "baseline", f"baseline {name}", f"{self.sweep}/{name}", tags=self._tags(trial)
+            )
             self._child(spec, trial, predictor)
         known = self.lab.tracking.get(self.run.id)
         if known is None or known.tags.get("leaflab.final") != found.digest:
@@ -96,7 +98,9 @@ class Recorder:
             yield Artifact("error.txt", trial.error)
         if predictor is not None:
             scorer = scorer_of(self.dataset, self.encoder, predictor, {"trial": trial.number})
-            yield Model(scorer.files(), metrics={f"valid/{k}": v for k, v in trial.metrics.items()}, params=trial.params)
+            yield Model(
+                scorer.files(), metrics={f"valid/{k}": v for k, v in trial.metrics.items()}, params=trial.params
+            )
 
     def _metrics(self, trial: Trial) -> Iterator[Item]:
         if trial.value is not None and self.metric not in trial.metrics:

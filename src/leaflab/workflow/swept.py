@@ -74,7 +74,9 @@ class Swept:
 
     def __str__(self) -> str:
         more = "raise search.trials or search.seconds to continue"
-        lines = [f"Already complete: {self.headline}; {more}." if self.complete else f"Sweep {self.name}: {self.headline}."]
+        lines = [
+            f"Already complete: {self.headline}; {more}." if self.complete else f"Sweep {self.name}: {self.headline}."
+        ]
         if refitted := self.refitted.get(f"oof/{self.metric}"):
             lines.append(f"Refitted as {len(self.members)} configuration(s): {'; '.join(self.members)}; "
                          f"{self.metric} {refitted:.6g} on rows each did not learn from.")  # fmt: skip
