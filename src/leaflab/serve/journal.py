@@ -1,0 +1,135 @@
+"""The inference log: what was asked and answered, written to the lake in micro-batches beside the request path."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from leaflab.lake.base import Lake
+    from leaflab.serve.live import Answer
+
+__all__ = ["Entry", "Journal"]
+
+_ATTEMPTS = 5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One answered request: the model's alias, the request's id, when it came (epoch seconds) and how long it took."""
+
+    answer: Answer
+    alias: str
+    request_id: str
+    time: float
+    milliseconds: float
+
+
+class Journal:
+    """Appends answers to one lake table from a thread of its own.
+
+    Args:
+        lake: where the table lies.
+        table: its name.
+        frame: turns entries of one model into an Arrow table.
+        seconds: between two writes.
+        limit: rows that may wait; a row beyond is counted as dropped.
+        share: share of requests kept.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        table: str,
+        frame: Callable[[list[Entry]], pa.Table],
+        *,
+        seconds: float = 2.0,
+        limit: int = 100_000,
+        share: float = 1.0,
+    ) -> None:
+        self._lake, self._table, self._frame = lake, table, frame
+        self._seconds, self._limit, self._share = seconds, limit, share
+        self._waiting: deque[Entry] = deque()
+        self._rows = 0
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="leaflab-journal", daemon=True)
+        self.written = self.dropped = 0
+        self.trouble = ""
+
+    def start(self) -> None:
+        """Begins to write."""
+        self._thread.start()
+
+    def keeps(self) -> bool:
+        """Whether the next request falls into the kept share; a request is kept whole, its shadow included."""
+        return self._share >= 1.0 or random.random() < self._share
+
+    def add(self, entry: Entry) -> None:
+        """Takes one answer; never waits."""
+        rows = entry.answer.typed.rows
+        with self._lock:
+            if self._rows + rows > self._limit:
+                self.dropped += rows
+                return
+            self._waiting.append(entry)
+            self._rows += rows
+
+    @property
+    def waiting(self) -> int:
+        """Rows not written yet."""
+        return self._rows
+
+    def close(self) -> None:
+        """Writes all that waits, and ends."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        for attempt in range(_ATTEMPTS):
+            if self.flush():
+                return
+            time.sleep(0.2 * (attempt + 1))
+        _log.error("%d rows of the inference log could not be written: %s", self._rows, self.trouble)
+
+    def _work(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self.flush()
+
+    def flush(self) -> bool:
+        """Writes what waits now; what cannot be written waits on. Returns whether all was written."""
+        groups: dict[tuple[str, int], list[Entry]] = {}
+        with self._lock:
+            taken, self._waiting = self._waiting, deque()
+        for entry in taken:
+            groups.setdefault((entry.alias, entry.answer.live.version.number), []).append(entry)
+        trouble = ""
+        for entries in groups.values():
+            rows = sum(entry.answer.typed.rows for entry in entries)
+            try:
+                self._lake.write(self._table, self._frame(entries), mode="append", new_columns="add")
+            except Exception as error:
+                trouble = f"The inference log cannot be written ({_short(error)})."
+                with self._lock:
+                    self._waiting.extendleft(reversed(entries))
+                continue
+            with self._lock:
+                self._rows -= rows
+                self.written += rows
+        if trouble and trouble != self.trouble:
+            _log.warning("%s", trouble)
+        self.trouble = trouble
+        return not trouble
+
+
+def _short(error: Any) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

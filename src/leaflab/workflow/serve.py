@@ -1,0 +1,100 @@
+"""`leaflab serve`: answers HTTP with the champion, and follows the alias."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaflab.errors import ExtraError
+
+if TYPE_CHECKING:
+    from leaflab.lake.base import Lake
+    from leaflab.serve.gate import Gate
+    from leaflab.tracking.base import Tracking
+    from leaflab.workflow.lab import Lab
+    from leaflab.workflow.settings import Serve
+
+__all__ = ["Served", "Site", "serve"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that was told to stop, and did so after its last answer."""
+
+    name: str
+    seconds: float
+    exit_code: int = 0
+
+    def __str__(self) -> str:
+        return f"Served '{self.name}' for {self.seconds:.0f} s."
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a worker process needs to make its application."""
+
+    name: str
+    settings: Serve
+    tracking: Tracking
+    lake: Lake
+    folder: Path
+
+    def application(self) -> Gate:
+        """The application of this process."""
+        from leaflab.serve.app import Parts, application
+        from leaflab.serve.following import Follower
+        from leaflab.serve.gate import api_keys
+        from leaflab.serve.journal import Journal
+        from leaflab.serve.measures import Measures
+        from leaflab.serve.recorded import Recorder, hash_key
+        from leaflab.serve.server import configured
+        from leaflab.serve.service import Limits, Service
+
+        asked = self.settings
+        configured()
+        follower = Follower(self.tracking.registry, self.name, asked.alias, asked.shadow)
+        key = hash_key(self.folder / "inference.key") if asked.record_hash else b""
+        recorder = Recorder(asked.record_hash, asked.record_omit, key)
+        table, waits = f"inference/{self.name}", {"seconds": asked.record_seconds, "share": asked.record_share}
+        journal = Journal(self.lake, table, recorder, limit=asked.record_rows, **waits) if asked.record else None
+        size = int(asked.max_megabytes * 2**20)
+        limits = Limits(asked.max_rows, size, asked.read_seconds, asked.answer_seconds, asked.queue)
+        service = Service(follower, Measures(), journal, limits)
+        keys = api_keys(asked.keys_file, os.environ.get("LEAFLAB_SERVE_KEYS", ""))
+        return application(Parts(service, self.lake, keys, asked.poll_seconds, asked.log_requests))
+
+
+def serve(lab: Lab) -> Served:
+    """Serves until told to stop.
+
+    Raises:
+        ExtraError: the server's packages are not installed.
+        ConfigError: the address cannot be listened on, or the keys cannot be read.
+    """
+    asked = lab.serve
+    _share_the_cores(asked.threads or max(1, (os.cpu_count() or 1) // asked.workers))
+    try:
+        from leaflab.serve.gate import api_keys
+        from leaflab.serve.server import bound, run
+    except ModuleNotFoundError as error:
+        raise ExtraError("`leaflab serve`", "serve") from error
+    api_keys(asked.keys_file, "")
+    listener = bound(asked.host, asked.port)
+    host = f"[{asked.host}]" if ":" in asked.host else asked.host
+    with listener:
+        _log.info("Serving '%s' on http://%s:%d, Ctrl-C to stop.", lab.name, host, listener.getsockname()[1])
+        site = Site(lab.name, asked, lab.tracking, lab.lake, lab.folder)
+        seconds = run(partial(Site.application, site), listener, asked.workers, asked.grace_seconds)
+    return Served(lab.name, seconds)
+
+
+def _share_the_cores(threads: int) -> None:
+    """LightGBM's threads: as many as a worker may have, and none that spins while there is nothing to do."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
