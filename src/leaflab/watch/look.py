@@ -14,6 +14,7 @@ from leaflab.watch import concept, performance, quality
 from leaflab.watch.imagine import ErrorModel, Estimate, estimate
 from leaflab.watch.impact import impacts
 from leaflab.watch.scored import Scored, answers
+from leaflab.watch.seasons import in_season
 from leaflab.watch.signals import Signal, signals
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Limits:
     fresh_within: float | None = None
     min_rows: int | None = None
     max_rows: int | None = None
+    season: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Known:
         labels: profile of the target; None where unknown.
         relevant: the columns that can move the answers.
         facts: rows and duplicates of the raw table.
+        table: the rows behind `profile`.
+        times: their times, as in a window; None without a time column.
     """
 
     scorer: Scorer
@@ -67,6 +71,8 @@ class Known:
     labels: Profile | None = None
     relevant: frozenset[str] = frozenset()
     facts: Mapping[str, float] = field(default_factory=dict)
+    table: pa.Table | None = None
+    times: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Window:
         scored: the same rows with answers and what truth there is.
         ids: row ids.
         bad: column to number of unreadable values.
-        end: time of the newest row, seconds since the epoch; None without a time column.
+        times: seconds since the epoch a row, NaN where unknown; None without a time column.
         delay: median seconds between a row and its label; None where not known.
         findings: what was noticed while reading (clock, truth ids).
     """
@@ -89,13 +95,18 @@ class Window:
     scored: Scored
     ids: np.ndarray
     bad: Mapping[str, int] = field(default_factory=dict)
-    end: float | None = None
+    times: np.ndarray | None = None
     delay: float | None = None
     findings: tuple[Finding, ...] = ()
 
     @property
     def rows(self) -> int:
         return self.table.num_rows
+
+    @property
+    def end(self) -> float | None:
+        """Time of the newest row."""
+        return float(np.nanmax(self.times)) if self.times is not None else None
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,8 @@ def look(known: Known, window: Window, tests: Mapping[str, Drift], limits: Limit
     findings += quality.volume(window.rows, limits.min_rows, limits.max_rows)
     moved = impacts(known.scorer, known.sample, window.scored.frame.iloc[:20_000], _suspects(findings, limits.alpha))
     found = signals(findings, moved, alpha=limits.alpha, min_impact=limits.min_impact)
+    if limits.season:
+        found = in_season(found, known, window, tests, limits.season)
     return Sight(window, current, tuple(found), estimated, realised, moved)
 
 

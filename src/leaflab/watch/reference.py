@@ -73,6 +73,8 @@ def reference(
         realised=realised(metrics, held, seed),
         labels=_labels(scorer, held),
         relevant=frozenset(name for name, moved in moving.items() if moved >= _RELEVANT and name != dataset.roles.time),
+        table=table,
+        times=_times(dataset, table),
         facts={key: float(dataset.facts.get(key, 0) or 0) for key in ("rows_in", "duplicates")},
     )
 
@@ -98,6 +100,16 @@ def codes_of(dataset: Dataset, table: pa.Table) -> np.ndarray:
 def _scored(scorer: Scorer, dataset: Dataset, table: pa.Table) -> Scored:
     frame = table.select([column.name for column in scorer.columns]).to_pandas()
     return score(scorer, frame, codes_of(dataset, table))
+
+
+def _times(dataset: Dataset, table: pa.Table) -> np.ndarray | None:
+    import pyarrow as pa
+
+    name = dataset.roles.time
+    if not name or name not in table.column_names or not pa.types.is_temporal(table.schema.field(name).type):
+        return None
+    stamps = table.column(name).to_pandas().astype("datetime64[us]")
+    return np.where(stamps.isna(), np.nan, stamps.astype("int64").to_numpy() / 1e6)
 
 
 def _few(table: pa.Table, seed: int) -> pa.Table:

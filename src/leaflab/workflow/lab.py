@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaflab.workflow.settings import Serve
+from leaflab.workflow.settings import Backtest, Monitor, Serve
 
 if TYPE_CHECKING:
+    from leaflab.drift.base import Drift
     from leaflab.executor.base import Executor
     from leaflab.gate.base import Gate
     from leaflab.lake.base import Lake
@@ -60,6 +61,9 @@ class Lab:
     promote: Promote
     predict: Predict
     serve: Serve = field(default_factory=Serve)
+    drift: Mapping[str, Drift] = field(default_factory=dict)
+    monitor: Monitor = field(default_factory=Monitor)
+    backtest: Backtest = field(default_factory=Backtest)
     input: str | None = None
     output: str | None = None
     current: str | None = None

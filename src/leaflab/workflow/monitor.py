@@ -1,0 +1,68 @@
+"""`leaflab monitor`: is the champion still right, what does it cost where it is not, and is it time to retrain?"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from leaflab.metric.all import all_metrics
+from leaflab.watch.look import Limits, look
+from leaflab.watch.policy import seconds_of
+from leaflab.watch.reference import reference
+from leaflab.workflow.current import current_table, windows
+from leaflab.workflow.evidence import subject_of_version
+from leaflab.workflow.logbook import Logbook
+from leaflab.workflow.monitored import Monitored
+from leaflab.workflow.predict import standing_version
+from leaflab.workflow.retraining import close_the_loop
+from leaflab.workflow.watching import watch
+
+if TYPE_CHECKING:
+    from leaflab.watch.look import Known
+    from leaflab.workflow.evidence import Subject
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["Monitored", "monitor"]
+
+
+def monitor(lab: Lab) -> Monitored:
+    """Looks at the current rows once, or again and again (`monitor.watch=true`).
+
+    Raises:
+        ModelError: there is no such model.
+        ConfigError: `current` names nothing to look at.
+    """
+    return watch(lab, _look) if lab.monitor.watch else _look(lab)
+
+
+def _look(lab: Lab) -> Monitored:
+    asked = lab.monitor
+    version = standing_version(lab, asked.alias, asked.version)
+    subject = subject_of_version(lab, version)
+    known = _known(lab, subject)
+    within = seconds_of("monitor.fresh_within", asked.fresh_within)
+    limits = Limits(
+        asked.alpha,
+        asked.min_impact,
+        asked.tolerance,
+        asked.sample,
+        within,
+        asked.min_rows,
+        asked.max_rows,
+        asked.season,
+    )
+    with Logbook(lab, version, known) as book:
+        for window in windows(lab, subject, current_table(lab)):
+            book.add(look(known, window, lab.drift, limits, time.time()))
+        decision = book.close()
+    retrained = close_the_loop(lab, subject, decision) if decision.retrain else None
+    return Monitored(version, book.run_id, book.looks, tuple(a for a in book.alarms if a.open), decision, retrained)
+
+
+def _known(lab: Lab, subject: Subject) -> Known:
+    metric = lab.metric.resolve(subject.dataset.task)
+    metrics = [metric, *(m for m in all_metrics(subject.dataset.task) if m.name != metric.name)]
+    asked = lab.monitor
+    return reference(
+        subject.scorer, subject.dataset, metrics, which=asked.reference, sample=asked.sample, seed=lab.seed
+    )

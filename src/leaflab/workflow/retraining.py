@@ -1,0 +1,85 @@
+"""The closed loop: from an alarm to a new sweep on the rows that have come, judged by the same gates."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from leaflab.source.frame import Frame
+from leaflab.values import Tag
+from leaflab.watch.policy import seconds_of
+from leaflab.workflow.current import current_table
+from leaflab.workflow.promote import promote
+from leaflab.workflow.sweep import sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leaflab.values import Version
+    from leaflab.watch.policy import Decision
+    from leaflab.workflow.evidence import Subject
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["close_the_loop", "training_rows"]
+
+_log = logging.getLogger(__name__)
+_WEIGHT = "leaflab_weight"
+
+
+def close_the_loop(lab: Lab, subject: Subject, decision: Decision) -> Version | None:
+    """Retrains on `monitor.retrain_on`, and promotes through the gates; the version that came of it, or None.
+
+    The sweep has the settings of this command (`search.*`, `split=…`) and the roles of the champion's dataset.
+    """
+    _log.info("Retraining: %s.", decision.why)
+    rows, roles = training_rows(lab, subject)
+    if rows is None:
+        _log.warning("There are no labelled current rows to learn from, so nothing is retrained.")
+        return None
+    own = replace(lab, source=Frame(rows, name=subject.dataset.name), dataset=roles)
+    swept = sweep(own)
+    lab.tracking.annotate(
+        swept.run_id, [Tag("leaflab.retrain", decision.why), Tag("leaflab.retrain_of", str(subject.label))]
+    )
+    judged = promote(own)
+    _log.info("%s", judged)
+    return swept.version
+
+
+def training_rows(lab: Lab, subject: Subject) -> tuple[pd.DataFrame | None, Any]:
+    """The champion's raw rows and the labelled current ones, as `monitor.retrain_on` says, and their roles."""
+    import pandas as pd
+
+    roles, target = subject.dataset.roles, subject.dataset.target
+    current = _labelled(lab, current_table(lab).to_pandas(), target)
+    if current is None:
+        return None, roles
+    raw = subject.dataset.raw
+    before = lab.lake.read(raw["table"], raw["version"]).to_pandas()
+    before = before[[name for name in before.columns if name in current.columns or name == target]]
+    whole = pd.concat([before, current[before.columns]], ignore_index=True).drop_duplicates(ignore_index=True)
+    how, time = lab.monitor.retrain_on, roles.time
+    if how == "since_drift":
+        return current[before.columns].reset_index(drop=True), roles
+    if how == "all" or not time:
+        return whole, roles
+    stamps = pd.to_datetime(whole[time], errors="coerce", utc=True)
+    age = (stamps.max() - stamps).dt.total_seconds()
+    span = seconds_of("monitor.recent", lab.monitor.recent) or 1.0
+    if how == "recent":
+        return whole[age <= span].reset_index(drop=True), roles
+    weighted = whole.assign(**{_WEIGHT: 0.5 ** (age.fillna(age.max()) / span)})
+    return weighted, replace(roles, weight=_WEIGHT)
+
+
+def _labelled(lab: Lab, current: pd.DataFrame, target: str) -> pd.DataFrame | None:
+    if target not in current.columns:
+        name = f"truth/{lab.name}"
+        if name not in lab.lake.tables() or "row_id" not in current.columns:
+            return None
+        truth = lab.lake.read(name).to_pandas().drop_duplicates("row_id", keep="last").set_index("row_id")
+        column = target if target in truth.columns else "truth"
+        current = current.assign(**{target: truth[column].reindex(current["row_id"]).to_numpy()})
+    found = current[current[target].notna()]
+    return found if len(found) else None
