@@ -63,3 +63,27 @@ def test_no_test_rows_is_an_error_alone_and_not_applicable_in_a_run(bench):
         evaluate(bench.asking("evaluate"))
     done = evaluate(replace(bench.lab, verb="run"))
     assert done.exit_code == 0 and "not applicable" in str(done)
+
+
+def test_leaves_a_report_a_card_and_intervals_on_the_run(bench):
+    bench.train(skill=0.5)
+    tracking = bench.lab.tracking
+    done = evaluate(bench.asking("evaluate"))
+    page = tracking.artifact(done.run_id, "report.html").read_text(encoding="utf-8")
+    assert "toy version 1" in page and page.index("<svg") < page.index("<table")
+    card = tracking.artifact(done.run_id, "model-card.md").read_text(encoding="utf-8")
+    assert "## Limits" in card and "| log_loss |" in card
+    metrics = tracking.get(done.run_id).metrics
+    assert metrics["test/log_loss_low"] < metrics["test/log_loss"] < metrics["test/log_loss_high"]
+    assert 0 < metrics["valid/threshold"] < 1
+
+
+def test_recalibrating_makes_a_better_challenger_of_a_model_that_is_too_sure(bench):
+    before = bench.train(skill=3.0)
+    first = evaluate(bench.asking("evaluate"))
+    assert any("recalibrat" in tip.finding for tip in first.advice)
+    done = evaluate(bench.asking("evaluate", recalibrate="platt"))
+    version = bench.lab.tracking.registry.version("toy", alias="challenger")
+    assert version.number == before.number + 1
+    assert done.metrics["log_loss"] < first.metrics["log_loss"] - 0.1
+    assert done.metrics["roc_auc"] == pytest.approx(first.metrics["roc_auc"], abs=1e-3)

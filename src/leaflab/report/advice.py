@@ -48,9 +48,9 @@ def advise(found: Assessment, name: str, facts: Mapping[str, Any]) -> list[Advic
 def _slices(found: Assessment, name: str, loss: float) -> Iterator[Advice]:
     rows = len(found.truth)
     scale = found.metric.power
-    for weak in [s for s in found.slices if s.adjusted < 0.05][:3]:
-        total = loss**scale
-        gain = weak.excess * weak.rows / rows / total / scale / 2
+    for weak in [s for s in found.slices if s.adjusted < 0.05 and s.skill < s.rest_skill][:3]:
+        within = (weak.rest_skill - weak.skill) / (1 - weak.skill)
+        gain = within * weak.loss**scale * weak.rows / rows / loss**scale / scale / 2
         say = f"weak where {weak.name} ({weak.rows:,} rows, loss {weak.loss:.4g} against {weak.rest:.4g} elsewhere)"
         yield Advice(gain, say, f"leaflab sweep name={name} source.path=… # more rows or features for {weak.column}")
 

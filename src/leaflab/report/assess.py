@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,9 +92,13 @@ def assess(
     losses = metric.rowwise(test.truth, own.scores)
     slices = []
     if losses is not None:
-        losses = losses if metric.direction == "minimize" else 1 - losses
-        slices = slice_losses(find_slices(test.frame, scorer.columns), losses, test.weight)
-    found: dict[str, Any] = {"slices": tuple(slices)}
+        simple = models.get("linear", models.get("dummy"))
+        against = None if simple is None else metric.rowwise(test.truth, simple.scores)
+        if metric.direction == "maximize":
+            losses, against = 1 - losses, None if against is None else 1 - against
+        slices = slice_losses(find_slices(test.frame, scorer.columns), losses, test.weight, against)
+    root = 1 / metric.power
+    found: dict[str, Any] = {"slices": tuple(replace(s, loss=s.loss**root, rest=s.rest**root) for s in slices)}
     valid = parts["valid"]
     curve = valid_scores(scorer, parts, (0.25, 0.5, 1.0))
     found["curve"] = tuple((rows, _loss(metric, valid.truth, scores)) for rows, scores in curve.items())

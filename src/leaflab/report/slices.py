@@ -39,6 +39,8 @@ class SliceLoss:
         loss, rest: mean loss inside and outside.
         p: chance of a gap like this or larger where there is none (Welch's test, one-sided).
         adjusted: the same after Holm's correction for the number of slices looked at.
+        skill, rest_skill: share of a reference model's loss that is taken off, inside and outside; rows that are hard
+            for every model have a high loss and an ordinary skill.
     """
 
     column: str
@@ -48,6 +50,8 @@ class SliceLoss:
     rest: float
     p: float
     adjusted: float
+    skill: float = 0.0
+    rest_skill: float = 0.0
 
     @property
     def excess(self) -> float:
@@ -101,7 +105,12 @@ def _said(value: object, column: Column) -> str:
     return f"{value:%Y-%m-%d}" if column.kind == "time" else f"{value:.4g}"
 
 
-def slice_losses(slices: Sequence[Slice], loss: np.ndarray, weight: np.ndarray | None = None) -> list[SliceLoss]:
+def slice_losses(
+    slices: Sequence[Slice],
+    loss: np.ndarray,
+    weight: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
+) -> list[SliceLoss]:
     """Slices by how surely they are worse than the rest, surest first; pairs of the worst six are looked at as well.
 
     The p-values are of Welch's test on mean losses (normal approximation: at least 30 rows on each side), corrected by
@@ -111,6 +120,7 @@ def slice_losses(slices: Sequence[Slice], loss: np.ndarray, weight: np.ndarray |
         slices: what to look at.
         loss: each row's loss, shape (rows,).
         weight: row weights, or None.
+        reference: each row's loss under a simple model, or None.
     """
     weights = np.ones(len(loss)) if weight is None else weight
     singles = [(s, *_welch(s.mask, loss, weights)) for s in slices]
@@ -122,11 +132,24 @@ def slice_losses(slices: Sequence[Slice], loss: np.ndarray, weight: np.ndarray |
     ]
     found = singles + [(s, *_welch(s.mask, loss, weights)) for s in pairs]
     adjusted = holm([p for *_, p in found])
-    made = [
-        SliceLoss(s.column, s.name, int(s.mask.sum()), inside, outside, p, q)
-        for (s, inside, outside, p), q in zip(found, adjusted, strict=True)
-    ]
-    return sorted(made, key=lambda s: (s.adjusted, s.p, -s.excess))
+    kept: list[tuple[Slice, SliceLoss]] = []
+    for place in sorted(range(len(found)), key=lambda i: (adjusted[i], found[i][3], found[i][2] - found[i][1])):
+        s, inside, outside, p = found[place]
+        if any(_alike(s.mask, other.mask) for other, _ in kept):
+            continue
+        skills = [_skill(loss, reference, weights, m) for m in (s.mask, ~s.mask)] if reference is not None else (0, 0)
+        kept.append((s, SliceLoss(s.column, s.name, int(s.mask.sum()), inside, outside, p, adjusted[place], *skills)))
+    return [lost for _, lost in kept]
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether nine tenths of the rows of either are rows of both."""
+    return bool((one & other).sum() > 0.9 * (one | other).sum())
+
+
+def _skill(loss: np.ndarray, reference: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> float:
+    simple = float((weights * reference)[mask].sum())
+    return 1.0 - float((weights * loss)[mask].sum()) / simple if simple > 0 else 0.0
 
 
 def _welch(mask: np.ndarray, loss: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:

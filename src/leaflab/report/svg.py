@@ -59,14 +59,15 @@ def bars(title: str, items: Sequence[tuple[str, float]], unit: str = "") -> str:
     """Horizontal bars, in the order given; negative values point left."""
     height = _TOP + 22 * max(1, len(items)) + 14
     low, high = min([0.0, *(v for _, v in items)]), max([1e-300, *(v for _, v in items)])
-    scale = 215 / (high - low)
-    zero = 150 - low * scale
+    scale = 165 / (high - low)
+    zero = 210 - low * scale
     parts = []
     for row, (name, value) in enumerate(items):
         y = _TOP + 22 * row
         start, end = sorted((zero, zero + value * scale))
         parts.append(
-            f'<text x="144" y="{y + 12}" text-anchor="end">{escape(_short(name, 24))}</text>'
+            f'<text x="204" y="{y + 12}" text-anchor="end"><title>{escape(name)}</title>'
+            f"{escape(_short(name, 36))}</text>"
             f'<rect x="{start:.1f}" y="{y}" width="{max(1.0, end - start):.1f}" height="15" fill="{COLOURS[0]}"/>'
             f'<text x="{max(end, zero) + 6:.1f}" y="{y + 12}" class="q">{value:.3g}{escape(unit)}</text>'
         )
@@ -110,7 +111,8 @@ def grid(title: str, cells: np.ndarray, names: Sequence[str], axes: tuple[str, s
     for i in range(count):
         label = escape(_short(str(names[i]), 14))
         parts.append(f'<text x="104" y="{_TOP + 26 + side * (i + 0.55):.0f}" text-anchor="end">{label}</text>')
-        parts.append(f'<text x="{110 + side * (i + 0.5):.0f}" y="{_TOP + 18}" text-anchor="middle">{label[:10]}</text>')
+        label = escape(_short(str(names[i]), 10))
+        parts.append(f'<text x="{110 + side * (i + 0.5):.0f}" y="{_TOP + 18}" text-anchor="middle">{label}</text>')
         for j in range(count):
             share, x, y = shares[i, j], 110 + side * j, _TOP + 24 + side * i
             ink = "#fff" if share > 0.55 else INK
@@ -166,8 +168,8 @@ def _frame(at: _Scale, axes: tuple[str, str]) -> str:
         across, down = at(x, at.y0).split()[0], at(at.x0, y).split()[1]
         parts.append(
             f'<path d="M{_LEFT} {down} H{WIDTH - _RIGHT}" stroke="{FAINT}"/>'
-            f'<text x="{_LEFT - 6}" y="{float(down) + 4:.0f}" text-anchor="end" class="q">{y:.3g}</text>'
-            f'<text x="{across}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle" class="q">{x:.3g}</text>'
+            f'<text x="{_LEFT - 6}" y="{float(down) + 4:.0f}" text-anchor="end" class="q">{_number(y)}</text>'
+            f'<text x="{across}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle" class="q">{_number(x)}</text>'
         )
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{escape(axes[0])}</text>')
@@ -187,6 +189,10 @@ def _legend(names: Sequence[str]) -> str:
         for i, name in enumerate(names)
     ]
     return "".join(rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 def _short(text: str, most: int) -> str:

@@ -141,7 +141,7 @@ def _about(lab: Lab, subject: Subject, note: str) -> dict[str, Any]:
     }
     shape = f"{len(dataset.classes)} classes" if dataset.classes else "a number"
     return {
-        "title": subject.label[0].upper() + subject.label[1:],
+        "title": subject.label,
         "lead": f"Predicts '{dataset.target}' ({shape}) from {len(subject.scorer.columns)} columns. {note}".strip(),
         "classes": dataset.classes,
         "facts": facts,
