@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from leaflab.errors import LakeError, SourceError
 from leaflab.identity import digest
 from leaflab.lake.delta import Delta
 from leaflab.source.file import File
+from leaflab.source.sql import Sql
 from leaflab.tracking.memory import Memory
 from leaflab.values import Roles
 from leaflab.workflow.collect import collect
@@ -153,3 +158,41 @@ def test_a_bad_source_leaves_previous_versions_untouched(lab: Any, tmp_path: Pat
     with pytest.raises(SourceError, match=r"a.csv"):
         collect(lab("a.csv"))
     assert len(lab("a.csv").lake.versions("raw/t")) == 1
+
+
+def test_a_database_is_read_on_from_where_the_last_collect_ended(lab: Any, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        database.execute("CREATE TABLE t (id INTEGER, s TEXT)")
+        database.executemany("INSERT INTO t VALUES (?, ?)", [(1, "a"), (2, "b")])
+    source = Sql(url=f"sqlite:///{tmp_path}/shop.db", table="t", watermark="id")
+    made = replace(lab("none", mode="append"), source=source)
+    assert [collect(made).rows, collect(made).rows, collect(made).version] == [2, 2, 0]
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        database.executemany("INSERT INTO t VALUES (?, ?)", [(2, "tied"), (3, "c")])
+    raw = collect(made)
+    assert raw.table.to_pydict() == {"id": [1, 2, 2, 3], "s": ["a", "b", "tied", "c"]}
+    assert raw.digest == digest(raw.table).table
+    assert collect(made).version == raw.version == 1
+
+
+def test_two_collects_at_once_bring_new_rows_once(lab: Any, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        database.execute("CREATE TABLE t (id INTEGER)")
+        database.executemany("INSERT INTO t VALUES (?)", [(i,) for i in range(1000)])
+    source = Sql(url=f"sqlite:///{tmp_path}/shop.db", table="t", watermark="id")
+    made = replace(lab("none", verb="run", mode="append"), source=source)
+    with ThreadPoolExecutor(4) as pool:
+        found = [job.result().rows for job in [pool.submit(collect, made) for _ in range(4)]]
+    assert found == [1000] * 4
+    assert made.lake.read("raw/t").column("id").to_pylist() == list(range(1000))
+
+
+def test_an_earlier_version_is_used_as_it_was(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n\n1\n")
+    first = collect(lab("a.csv"))
+    (tmp_path / "a.csv").write_text("n\n2\n")
+    collect(lab("a.csv"))
+    made = lab("a.csv")
+    raw = collect(replace(made, lake=replace(made.lake, version=0)))
+    assert (raw.version, raw.digest, raw.table.to_pydict()) == (0, first.digest, {"n": [1]})
+    assert len(made.lake.versions("raw/t")) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +48,7 @@ class Reading:
         uri: where it came from, without secrets.
         bad: lines set aside, complete only after the last batch.
         notes: sentences for the user (`3 blank rows dropped`).
+        mark: called after the last batch, how far the source was read, as JSON; None where it cannot tell.
     """
 
     schema: pa.Schema
@@ -55,6 +56,7 @@ class Reading:
     uri: str
     bad: list[BadLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    mark: Callable[[], Any] | None = None
 
     def stream(self) -> pa.RecordBatchReader:
         """The batches as Arrow's stream, drawn once."""
@@ -87,6 +89,10 @@ class Source(ABC):
     @abstractmethod
     def default_name(self) -> str | None:
         """The dataset's name where none is given: a file's stem, a bundled set's name; None where there is none."""
+
+    def after(self, mark: Any) -> Source:
+        """This source without the rows up to a mark (`Reading.mark`); the source itself where it cannot tell."""
+        return self
 
     @abstractmethod
     def read(self) -> Reading:

@@ -28,6 +28,7 @@ def type_of(values: Iterable[Any]) -> pa.DataType:
         "float": pa.float64(),
         "time": pa.timestamp("us"),
         "instant": pa.timestamp("us", "UTC"),
+        "bytes": pa.binary(),
         "text": pa.string(),
     }
     found: pa.DataType = pa.null()
@@ -45,6 +46,8 @@ def _kind(value: Any) -> str:
         return "int" if -_INT64 <= value < _INT64 else "text"
     if isinstance(value, float):
         return "float"
+    if isinstance(value, bytes):
+        return "bytes"
     if isinstance(value, dt.datetime):
         return "instant" if value.tzinfo else "time"
     return "time" if isinstance(value, dt.date) else "text"
@@ -83,7 +86,7 @@ def _text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 

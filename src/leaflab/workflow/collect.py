@@ -7,6 +7,7 @@ import logging
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from leaflab.lake.base import TableVersion
-    from leaflab.source.base import Reading
+    from leaflab.source.base import Reading, Source
     from leaflab.values import Item
     from leaflab.workflow.lab import Lab
 
@@ -40,15 +41,39 @@ def collect(lab: Lab) -> Raw:
     if before is not None and lab.lake.pinned:
         _log.info("%s as it was: nothing is collected", before)
         return _raw(lab, before, before.meta.get("quarantined", 0))
-    written, reading = lab.source.read().into(lambda reading: _write(lab, name, reading, before))
+    with _alone(lab):
+        reading = _source(lab, name).read()
+        written, reading = reading.into(lambda reading: _write(lab, name, reading, before))
     raw = _raw(lab, written, len(reading.bad))
     for note in reading.notes:
         _log.info("  %s", note)
-    same = before is not None and before.version == written.version
-    _log.info("%s%s", raw, "; nothing changed" if same else "")
-    if lab.verb == "collect":
+    if before is not None and before.version == written.version:
+        _log.info("  nothing changed since version %d was collected", before.version)
+    if lab.verb != "collect":
+        _log.info("%s", raw)
+    else:
         _record(lab, raw, written, time.time() - started)
     return raw
+
+
+@contextmanager
+def _alone(lab: Lab) -> Iterator[None]:
+    """One collect of a name at a time: two that read on from one mark would bring the same rows twice."""
+    import fcntl
+
+    lock = lab.folder / "locks" / f"collect-{lab.dataset.name}"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _source(lab: Lab, name: str) -> Source:
+    """The source, or what is new of it where rows are appended and it can tell."""
+    if lab.collect.mode == "overwrite":
+        return lab.source
+    marks = [version.meta["mark"] for version in lab.lake.versions(name) if "mark" in version.meta]
+    return lab.source.after(marks[-1]) if marks else lab.source
 
 
 def _raw(lab: Lab, version: TableVersion, quarantined: int) -> Raw:
@@ -74,11 +99,16 @@ def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -
     if before is not None and lab.collect.mode == "overwrite" and lab.collect.on_new_columns == "refuse":
         _same_source(name, reading, before)
 
+    import pyarrow as pa
+
+    first = next(reading.batches, None)
+    if first is None and before is not None and reading.mark is not None:
+        return before
+
     def batches() -> Iterator[pa.RecordBatch]:
+        yield from () if first is None else (first,)
         yield from reading.batches
         _quarantine(lab, reading)
-
-    import pyarrow as pa
 
     return lab.lake.write(
         name,
@@ -109,6 +139,7 @@ def _lineage(reading: Reading) -> Mapping[str, Any]:
         "quarantined": len(reading.bad),
         "schema": {field.name: str(field.type) for field in reading.schema},
         "notes": list(reading.notes),
+        **({"mark": reading.mark()} if reading.mark else {}),
     }
 
 
