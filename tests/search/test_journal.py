@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import optuna
+import pytest
+
+from leaflab.errors import ConfigError
+from leaflab.search.journal import Journal, held
+from leaflab.search.samplers import Random
+from leaflab.search.study import Study, seed_of
+from leaflab.values import Trial
+
+SPACE = {"x": optuna.distributions.FloatDistribution(0, 1)}
+
+
+def opened(folder, seed=0):
+    study = Study(folder / "journal.log", "s", "minimize", optuna.pruners.NopPruner())
+    study.prepare(Random(), seed, SPACE, {"fixed": 1})
+    return study
+
+
+def told(study, number, params, **facts):
+    study.tell(Trial(number, "complete", params, params["x"], curve=((1, 2.0),), **facts))
+
+
+def test_the_file_is_optunas_own(tmp_path):
+    study = opened(tmp_path)
+    for _ in range(3):
+        told(study, *study.ask())
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log")))
+    loaded = optuna.load_study(study_name="s", storage=storage)
+    assert [t.value for t in loaded.trials] == [t.value for t in study.finished()]
+
+
+def test_a_study_opened_again_goes_on_as_if_it_had_not_been_closed(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = opened(tmp_path / "a")
+    for _ in range(6):
+        told(whole, *whole.ask())
+    for _ in range(6):
+        study = opened(tmp_path / "b")
+        told(study, *study.ask())
+    assert [t.params for t in opened(tmp_path / "b").finished()] == [t.params for t in whole.finished()]
+
+
+def test_a_running_trial_is_reopened_under_its_number_with_its_parameters(tmp_path):
+    study = opened(tmp_path)
+    first, second = study.ask(), study.ask()
+    told(study, *second)
+    again = opened(tmp_path)
+    assert again.interrupted() == [first]
+    told(again, *first)
+    assert [t.number for t in again.finished()] == [0, 1]
+    assert again.ask()[0] == 2
+
+
+def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path):
+    study = opened(tmp_path)
+    told(study, *study.ask())
+    file = tmp_path / "journal.log"
+    file.write_bytes(file.read_bytes() + b'{"op_code": 4, "tri')
+    again = opened(tmp_path)
+    assert len(again.finished()) == 1
+    told(again, *again.ask())
+    assert len(opened(tmp_path).finished()) == 2
+
+
+def test_nothing_is_written_before_a_flush(tmp_path):
+    journal = Journal(tmp_path / "log")
+    journal.append_logs([{"a": 1}])
+    assert not (tmp_path / "log").exists()
+    assert list(journal.read_logs(0)) == [{"a": 1}]
+    journal.flush()
+    assert list(Journal(tmp_path / "log").read_logs(0)) == [{"a": 1}]
+
+
+def test_first_configurations_are_tried_exactly_as_given(tmp_path):
+    study = opened(tmp_path)
+    study.first([{"x": 7.0, "other": "a"}, {}], {"x": 0.25})
+    assert study.ask() == (0, {"x": 7.0, "other": "a"})
+    assert study.ask() == (1, {})
+    assert set(study.ask()[1]) == {"x", "fixed"}
+
+
+def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path):
+    code = f"from leaflab.search.journal import held\nfrom pathlib import Path\nimport time\n" \
+           f"with held(Path({str(tmp_path)!r})):\n    print('in', flush=True)\n    time.sleep(60)"  # fmt: skip
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "in\n"
+    with pytest.raises(ConfigError, match=f"already being run by process {other.pid}"), held(tmp_path):
+        pass
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    with held(tmp_path):
+        pass
+
+
+def test_seeds_differ_by_sweep_and_number():
+    assert len({seed_of(s, n) for s in range(20) for n in range(20)}) == 400
+    assert 0 <= seed_of(1, 2) < 2**31
