@@ -77,6 +77,10 @@ class Prepare(ABC):
             DataError: the target is missing, constant or all null; too few rows; a rule that cannot hold.
         """
 
+    def proposal(self, raw: pa.Table, roles: Roles) -> str:
+        """Rules to look at, as YAML text, instead of a dataset; empty where none were asked for."""
+        return ""
+
     @abstractmethod
     def check(self, dataset: Dataset) -> Mapping[str, Any]:
         """Looks at the split dataset and returns findings for `Dataset.facts`, as plain values.

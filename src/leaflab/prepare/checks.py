@@ -11,6 +11,7 @@ from pydantic import Field
 
 from leaflab.errors import ConfigError, DataError, ExtraError
 from leaflab.option import option
+from leaflab.prepare.features import Mapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ class Checks:
         on_fail: what happens to rows that fail.
     """
 
-    columns: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    columns: Mapped[dict[str, Any]] = Field(default_factory=dict)
     relations: list[str] = Field(default_factory=list)
     rows: tuple[int, int | None] | None = None
     max_age: str | None = None
@@ -149,8 +150,8 @@ def _told(name: str, cases: pd.DataFrame) -> Iterator[Failure]:
         rule = {"less_than": "lt", "field_uniqueness": "unique", "not_nullable": "not_null"}.get(rule, rule)
         if group["index"].isna().any():
             raise DataError(f"column {name!r}", f"cannot be checked by {check}", got=str(group["failure_case"].iloc[0]))
-        rows = group["index"].to_numpy("int64")
-        yield Failure(rows, f"{name}.{rule}", f"{name!r} must satisfy {check}, as in {group['failure_case'].iloc[0]!r}")
+        rows, case = group["index"].to_numpy("int64"), group["failure_case"].iloc[0]
+        yield Failure(rows, f"{name}.{rule}", f"{name!r} must satisfy {check}, not so for {case!s}")
 
 
 def _parsed(text: str, frame: pd.DataFrame) -> tuple[str, str, str]:

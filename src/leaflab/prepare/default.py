@@ -10,7 +10,7 @@ from pydantic import Field
 from leaflab.option import option
 from leaflab.prepare.base import Prepare, Prepared
 from leaflab.prepare.checks import Checks
-from leaflab.prepare.features import Features
+from leaflab.prepare.features import Features, Mapped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,7 @@ class Default(Prepare):
     """
 
     missing: list[str | int | float] = Field(default_factory=list)
-    rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    rules: Mapped[dict[str, Any]] = Field(default_factory=dict)
     propose: bool = False
     checks: Checks = Field(default_factory=Checks)
     limit: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -57,6 +57,13 @@ class Default(Prepare):
         from leaflab.prepare.cleaning import Cleaning
 
         return Cleaning(raw, roles, self).run(aside)
+
+    def proposal(self, raw: pa.Table, roles: Roles) -> str:
+        if not self.propose:
+            return ""
+        from leaflab.prepare.proposal import propose
+
+        return propose(raw, roles, self.rules)
 
     def learnt(self) -> dict[str, Any]:
         """The options of features as plain values, for `Dataset.features`."""

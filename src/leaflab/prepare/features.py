@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from leaflab.errors import ConfigError
 from leaflab.option import option
 
-__all__ = ["Features"]
+__all__ = ["Features", "Mapped"]
 
 Sign = Literal[-1, 1]
+
+T = TypeVar("T")
+Mapped = Annotated[dict[str, T], BeforeValidator(lambda given: given or {})]
+"""A mapping by column name; null, which the command line can replace by any mapping, is the empty one."""
 
 
 @option
@@ -32,8 +36,8 @@ class Features:
     rare: Annotated[int, Field(ge=0)] = 0
     buckets: Annotated[int, Field(ge=2, le=4096)] = 64
     cycles: bool = False
-    pairs: dict[str, tuple[str, str, str]] = Field(default_factory=dict)
-    monotone: dict[str, Sign] = Field(default_factory=dict)
+    pairs: Mapped[tuple[str, str, str]] = Field(default_factory=dict)
+    monotone: Mapped[Sign] = Field(default_factory=dict)
 
     def checked(self, kinds: Mapping[str, str], names: Sequence[str]) -> Mapping[str, int]:
         """The monotone constraints, if they name numeric features.

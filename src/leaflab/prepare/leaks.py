@@ -33,7 +33,7 @@ _EXACT = 1e-6
 _STRONG = 0.8
 _DOMINANT, _LEAD = 0.5, 1.5
 _ID_SIGNAL = 0.15
-_ENOUGH = 100
+_ENOUGH, _PLENTY = 40, 100
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ class _Search:
         """Whether so many held-out rows are there that perfection is no chance."""
         return len(self.sample.valid_target) >= _ENOUGH
 
+    @property
+    def perfect(self) -> float:
+        """Agreement that counts as perfect: all of it where rows are few."""
+        return _PERFECT if len(self.sample.valid_target) >= _PLENTY else 1.0
+
     @cached_property
     def numbers(self) -> Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         return {n: p for n, p in self.sample.features.items() if n not in self.sample.categorical}
@@ -99,7 +104,7 @@ class _Search:
     def _judged(self, name: str, scored: Scored, second: float) -> Finding | None:
         skill, alone = scored.skill, f"'{name}' alone"
         ident = self._is_id(name)
-        if scored.agreement >= _PERFECT and self.enough:
+        if scored.agreement >= self.perfect and self.enough:
             if self._nulls_decide(name):
                 return Finding((name,), "nulls", True, f"whether {name!r} is missing decides the target", skill)
             why = "it counts rows, as an id does, and " if ident else ""

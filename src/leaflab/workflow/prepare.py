@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from leaflab.errors import DataError
+from leaflab.errors import ConfigError, DataError
 from leaflab.identity import digest, fold
 from leaflab.prepare.manifest import from_manifest, manifest
 from leaflab.values import PARTS, Dataset
@@ -37,6 +37,9 @@ def prepare(lab: Lab, raw: Raw | None = None) -> Dataset:
     """
     lab.dataset.goal  # noqa: B018 - a missing target is told before anything is read
     raw = raw or collect(lab)
+    proposal = lab.prepare.proposal(raw.table, lab.dataset)
+    if proposal:
+        return cast("Dataset", _Proposal.of(lab, proposal))
     recipe = _recipe(lab, raw)
     known = next((v for v in _datasets(lab.lake, raw.name) if v.meta["recipe"] == recipe), None)
     if known is not None:
@@ -53,6 +56,18 @@ def prepare(lab: Lab, raw: Raw | None = None) -> Dataset:
     with clock.step("split"):
         dataset = _split(lab, raw, prepared)
     return record_prepare(lab, raw, prepared, dataset, lambda checked: _write(lab.lake, checked, recipe), clock)
+
+
+class _Proposal(str):
+    """What `prepare.propose=true` prints in place of a dataset."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, lab: Lab, text: str) -> _Proposal:
+        if lab.verb != "prepare":
+            raise ConfigError("`prepare.propose`", "is for `leaflab prepare` alone", got=lab.verb)
+        return cls(text)
 
 
 def load_dataset(lake: Lake, wanted: str) -> Dataset:
