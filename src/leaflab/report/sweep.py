@@ -81,7 +81,8 @@ def note(facts: SweepFacts) -> str:
                   f"{len(facts.trials)} trials ({told}).", ""]  # fmt: skip
         lines += ["| model | " + facts.metric + " |", "|---|---|"]
         lines += [f"| best trial | {_shown(best.value)} |"]
-        lines += [f"| {name} | {_shown(value)} |" for name, value in facts.final.items()]
+        refitted = facts.final.get(f"oof/{facts.metric}")
+        lines += [f"| final model, on rows each member did not learn from | {_shown(refitted)} |"] if refitted else []
         lines += [f"| baseline {name} | {_shown(value)} |" for name, value in facts.baselines.items()]
         lines += ["", "**Best parameters**", "", *(f"- `{k}` = {_shown(v)}" for k, v in best.params.items())]
         mattered = ", ".join(f"`{name}` {share:.0%}" for name, share in effects(facts)[:5])

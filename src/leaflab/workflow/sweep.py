@@ -36,6 +36,7 @@ def sweep(lab: Lab, dataset: Dataset | None = None) -> Swept:
         Interrupted: stopped twice, or before there was a model.
     """
     lab.executor.warm()
+    lab.tracking.warm()
     dataset = dataset or prepare(lab)
     identity = sweep_id(lab, dataset)
     spec = RunSpec(
@@ -43,11 +44,16 @@ def sweep(lab: Lab, dataset: Dataset | None = None) -> Swept:
         verb="sweep",
         name=f"sweep {lab.name} {lab.search.budget}",
         key=identity,
-        tags={"leaflab.sweep": identity, "leaflab.dataset": dataset.id},
+        tags={"leaflab.sweep": identity, "leaflab.dataset": dataset.id, **_objective(lab, dataset)},
         adopt=True,
     )
     with lab.tracking.start(spec) as run:
         return _swept(lab, dataset, identity, run)
+
+
+def _objective(lab: Lab, dataset: Dataset) -> dict[str, str]:
+    metric = lab.metric.resolve(dataset.task)
+    return {"leaflab.metric": f"valid/{metric.name}", "leaflab.direction": metric.direction}
 
 
 def sweep_id(lab: Lab, dataset: Dataset) -> str:

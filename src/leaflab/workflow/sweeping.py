@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaflab.report.sweep import SweepFacts, sweep_report
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
 from leaflab.workflow.learning import scorer_of
@@ -134,8 +135,10 @@ class Recorder:
         yield from self._inputs()
         yield Tag("leaflab.best", str(best.number))
         yield Tag("leaflab.state", "interrupted" if found.stopped else "complete")
-        yield Tag("mlflow.note.content", self._note(found))
-        yield Artifact("trials.csv", _table(found))
+        yield from sweep_report(self._facts(found))
+        journal = self.lab.folder / "sweeps" / self.sweep / "journal.log"
+        if journal.is_file():
+            yield Artifact("study/journal.log", journal)
         example = self.dataset.parts["train"].select([c.name for c in self.dataset.columns]).slice(0, 5)
         yield Model(scorer.files(), metrics=metrics, params=best.params, example=example)
         yield Tag("leaflab.final", found.digest)
@@ -145,22 +148,20 @@ class Recorder:
         known = self.lab.tracking.get(self.run.id)
         return known is None or "leaflab.final" not in known.tags
 
-    def _note(self, found: Found) -> str:
-        lines = [f"**{self.metric}** of the best trial: {found.best.value:.6g} (trial {found.best.number})", ""]
-        lines += [f"- baseline {name}: {trial.value:.6g}" for name, (trial, _) in found.baselines.items()]
-        lines += [f"- {member}" for member in found.members] + [f"- {note}" for note in found.notes]
-        return "\n".join(lines)[:7000]
-
-
-def _table(found: Found) -> str:
-    """Every trial, one a line."""
-    import csv
-    import io
-
-    names = sorted({key for trial in found.trials for key in trial.params})
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["number", "state", "value", "seconds", *names])
-    for t in found.trials:
-        writer.writerow([t.number, t.state, t.value, round(t.seconds, 3), *(t.params.get(n, "") for n in names)])
-    return text.getvalue()
+    def _facts(self, found: Found) -> SweepFacts:
+        words = ["leaflab", self.lab.verb, *(f"'{word}'" if " " in word else word for word in self.lab.overrides)]
+        leaks = self.dataset.facts.get("leaks") or {}
+        return SweepFacts(
+            title=f"Sweep {self.lab.name} {self.lab.search.budget}",
+            trials=found.trials,
+            metric=self.metric,
+            direction=self.lab.metric.resolve(self.dataset.task).direction,
+            baselines={k: trial.value for k, (trial, _) in found.baselines.items() if trial.value is not None},
+            space=getattr(self.lab.search, "space", None) or {},
+            data={part: digest for part, digest in self.dataset.digests.items() if self.dataset.rows(part)},
+            command=" ".join(words),
+            members=found.members,
+            notes=found.notes,
+            verdicts=[f"leak suspected: {name}" for name in leaks] or ["no leak suspected"],
+            final=found.metrics,
+        )
