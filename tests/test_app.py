@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,9 +59,24 @@ def test_shows_the_configuration_and_completes(home: Path) -> None:
     shown = leaflab("sweep", "experiment=baseline", "--cfg", "job", cwd=home)
     assert shown.returncode == 0
     assert "trials: 12" in shown.stdout
-    completed = leaflab("sweep", "-sc", "install=bash", cwd=home)
-    assert completed.returncode == 0
-    assert "complete" in completed.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("leaflab sw", "sweep"),
+        ("leaflab sweep sp", "split="),
+        ("leaflab sweep split=", "split=stratified"),
+        ("leaflab run experiment=fl", "experiment=flights"),
+    ],
+)
+def test_completes_what_is_being_typed(line: str, offered: str, home: Path) -> None:
+    installed = leaflab("-sc", "install=bash", cwd=home)
+    assert "complete -o nospace -o default -F hydra_bash_completion" in installed.stdout
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    asked = [sys.executable, "-m", "leaflab", "-sc", "query=bash"]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=home, env=environment, check=False)
+    assert offered in done.stdout.split(), done.stderr
 
 
 def test_a_multirun_goes_on_after_a_failure_and_ends_with_a_table(home: Path) -> None:

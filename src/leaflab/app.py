@@ -39,6 +39,7 @@ _HYDRA_FLAGS = (
     "--package",
     "-p",
 )
+_COMPLETION = ("-sc", "--shell_completion", "--shell-completion")
 _SILENT = ("hydra/job_logging=disabled", "hydra/hydra_logging=disabled")
 
 
@@ -79,6 +80,8 @@ def _dispatch(words: list[str]) -> int:
 
         print(f"leaflab {version('leaflab')}")
         return 0
+    if words[0] in _COMPLETION:
+        return _complete(words)
     verb, rest = words[0], words[1:]
     if verb in helping.commands():
         return _command(verb, rest)
@@ -130,15 +133,31 @@ def _workflow(verb: str, words: list[str]) -> int:
     return int(getattr(result, "exit_code", 0))
 
 
-def _hydra(verb: str, words: list[str]) -> int:
+def _complete(words: list[str]) -> int:
+    """Shell completion: `leaflab -sc install=bash` prints the rule, which asks back with the line typed so far."""
+    line = os.environ.get("COMP_LINE", "")
+    typed = line.split()
+    if any(w.startswith("query=") for w in words) and len(typed) + line.endswith(" ") < 3:
+        print(" ".join([*verbs(), *helping.commands()]))
+        return 0
+    verb = typed[1] if len(typed) > 1 else "run"
+    if verb not in verbs():
+        return 0
+    os.environ["COMP_LINE"] = line.replace(f" {verb}", "", 1)
+    return _hydra(verb, words, name="leaflab")
+
+
+def _hydra(verb: str, words: list[str], *, name: str = "") -> int:
     """Hydra's own looks at the configuration (`--cfg job`, `--info`, `-sc`)."""
     import hydra
 
     from leaflab.door import searching
 
     searching.register()
-    silent = [s for s in _SILENT if not any(w.startswith(s.partition("=")[0]) for w in words)]
-    sys.argv = [f"leaflab {verb}", *words, *([] if any(w.startswith(("-sc", "--shell")) for w in words) else silent)]
+    completing = any(w in _COMPLETION for w in words)
+    silent = [s for s in _SILENT if not completing and not any(w.startswith(s.partition("=")[0]) for w in words)]
+    overrides = [w for w in words if "=" in w and not w.startswith("-")]
+    sys.argv = [name or f"leaflab {verb}", *silent, *overrides, *[w for w in words if w not in overrides]]
     hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=verb)(lambda config: None)()
     return 0
 

@@ -61,6 +61,8 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
     plain.pop("hydra", None)
     rooms = {key: _built(key, node) for key, node in plain.items()}
     rooms["gate"] = {name: gate for name, gate in rooms["gate"].items() if not isinstance(gate, int | float | str)}
+    if not isinstance(plain["seed"], int) or isinstance(plain["seed"], bool) or plain["seed"] < 0:
+        raise ConfigError("`seed`", "must be a whole number, 0 or more", got=plain["seed"])
     rooms["home"] = Path(plain["home"]).resolve()
     dataset = rooms["dataset"]
     stem = rooms["source"].default_name or choices.get("experiment")
