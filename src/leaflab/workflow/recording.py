@@ -14,14 +14,14 @@ from leaflab.errors import CheckFailed
 from leaflab.prepare.manifest import manifest
 from leaflab.prepare.report import report
 from leaflab.tracking.base import RunSpec
-from leaflab.values import PARTS, Artifact, Input, Metric, Tag
+from leaflab.values import PARTS, Artifact, Input, Metric, Param, Tag
 
 if TYPE_CHECKING:
     from leaflab.prepare.base import Prepared
     from leaflab.values import Dataset, Item, Raw
     from leaflab.workflow.lab import Lab
 
-__all__ = ["Clock", "inputs", "record_prepare"]
+__all__ = ["Clock", "configured", "inputs", "record_prepare", "shown"]
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,24 @@ def record_prepare(
         run.log([*inputs(dataset), *clock.items(), Artifact("dataset.json", plain)])
     _log.info("%s", dataset)
     return dataset
+
+
+def configured(lab: Lab) -> Iterator[Item]:
+    """The command as a run keeps it: the resolved configuration whole, what was overridden as params, the seed."""
+    import yaml
+
+    yield Artifact("config.yaml", yaml.safe_dump(dict(lab.config), allow_unicode=True, sort_keys=False))
+    for override in lab.overrides:
+        key, sign, value = override.partition("=")
+        if sign:
+            yield Param(key.lstrip("+~"), value.strip("'"))
+    yield Tag("leaflab.seed", str(lab.seed))
+    yield Tag("leaflab.command", shown(lab))
+
+
+def shown(lab: Lab) -> str:
+    """The command that was typed, as it can be typed again."""
+    return " ".join(["leaflab", lab.verb, *(f"'{word}'" if " " in word else word for word in lab.overrides)])
 
 
 def inputs(dataset: Dataset) -> Iterator[Item]:

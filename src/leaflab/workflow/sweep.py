@@ -12,6 +12,7 @@ from leaflab.search.base import Place
 from leaflab.tracking.base import RunSpec
 from leaflab.workflow.learning import problem_of, scorer_of
 from leaflab.workflow.prepare import prepare
+from leaflab.workflow.recording import configured
 from leaflab.workflow.sweeping import Recorder
 from leaflab.workflow.swept import Swept
 
@@ -48,6 +49,7 @@ def sweep(lab: Lab, dataset: Dataset | None = None) -> Swept:
         adopt=True,
     )
     with lab.tracking.start(spec) as run:
+        run.log(configured(lab))
         return _swept(lab, dataset, identity, run)
 
 

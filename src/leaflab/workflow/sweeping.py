@@ -12,6 +12,7 @@ from leaflab.report.sweep import SweepFacts, sweep_report
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
 from leaflab.workflow.learning import scorer_of
+from leaflab.workflow.recording import shown
 
 if TYPE_CHECKING:
     from leaflab.scorer import Encoder, Scorer
@@ -61,6 +62,7 @@ class Recorder:
         known = self.lab.tracking.get(self.run.id)
         if known is None or known.tags.get("leaflab.final") != found.digest:
             self.run.log(self._final(found, scorer))
+        self.run.log(self._report(found))
         tags = {"leaflab.sweep": self.sweep, "leaflab.dataset": self.dataset.id, "leaflab.metric": self.metric}
         registry = self.lab.tracking.registry
         version = registry.register(self.lab.name, self.run.id, tags)
@@ -131,14 +133,8 @@ class Recorder:
             yield Metric(f"time/{phase}_seconds", seconds)
         for name, (trial, _) in found.baselines.items():
             yield Metric(f"baseline/{name}/{self.metric}", trial.value or 0.0)
-        yield Metric("trials", float(len(found.trials)))
         yield from self._inputs()
         yield Tag("leaflab.best", str(best.number))
-        yield Tag("leaflab.state", "interrupted" if found.stopped else "complete")
-        yield from sweep_report(self._facts(found))
-        journal = self.lab.folder / "sweeps" / self.sweep / "journal.log"
-        if journal.is_file():
-            yield Artifact("study/journal.log", journal)
         example = self.dataset.parts["train"].select([c.name for c in self.dataset.columns]).slice(0, 5)
         yield Model(scorer.files(), metrics=metrics, params=best.params, example=example)
         yield Tag("leaflab.final", found.digest)
@@ -148,8 +144,16 @@ class Recorder:
         known = self.lab.tracking.get(self.run.id)
         return known is None or "leaflab.final" not in known.tags
 
+    def _report(self, found: Found) -> Iterator[Item]:
+        """What people look at, and the study itself; made anew whenever trials were added."""
+        yield Metric("trials", float(len(found.trials)))
+        yield Tag("leaflab.state", "interrupted" if found.stopped else "complete")
+        yield from sweep_report(self._facts(found))
+        journal = self.lab.folder / "sweeps" / self.sweep / "journal.log"
+        if journal.is_file():
+            yield Artifact("study/journal.log", journal)
+
     def _facts(self, found: Found) -> SweepFacts:
-        words = ["leaflab", self.lab.verb, *(f"'{word}'" if " " in word else word for word in self.lab.overrides)]
         leaks = self.dataset.facts.get("leaks") or {}
         return SweepFacts(
             title=f"Sweep {self.lab.name} {self.lab.search.budget}",
@@ -159,7 +163,7 @@ class Recorder:
             baselines={k: trial.value for k, (trial, _) in found.baselines.items() if trial.value is not None},
             space=getattr(self.lab.search, "space", None) or {},
             data={part: digest for part, digest in self.dataset.digests.items() if self.dataset.rows(part)},
-            command=" ".join(words),
+            command=shown(self.lab),
             members=found.members,
             notes=found.notes,
             verdicts=[f"leak suspected: {name}" for name in leaks] or ["no leak suspected"],
