@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.metric.all import score_all
 from leaflab.model.base import Problem
-from leaflab.model.encoding import fit_encoder
+from leaflab.model.encoding import fit_encoder, training_matrix
 from leaflab.scorer import Scorer
 from leaflab.workflow.evidence import truth_of, weight_of
 
@@ -32,9 +32,10 @@ def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
     import pyarrow as pa
 
     parts = [_ordered(dataset, dataset.parts[name]) for name in ("train", "valid")]
-    encoder = fit_encoder(dataset, parts[0].to_pandas())
+    train, valid = (part.to_pandas() for part in parts)
+    encoder = fit_encoder(dataset, train)
     rows = pa.concat_tables(parts)
-    matrix = np.vstack([encoder.encode(part.to_pandas()) for part in parts])
+    matrix = np.vstack([training_matrix(dataset, encoder, train), encoder.encode(valid)])
     group = dataset.roles.group
     monotone = dataset.monotone
     problem = Problem(
@@ -43,7 +44,7 @@ def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
         metric=metric.resolve(dataset.task),
         names=tuple(encoder.names),
         categorical=tuple(encoder.categorical),
-        monotone=tuple(monotone.get(f.column, 0) if f.op == "number" else 0 for f in encoder.features),
+        monotone=tuple(monotone.get(f.column, 0) if f.op in ("number", "scaled") else 0 for f in encoder.features),
         matrix=matrix,
         target=truth_of(dataset, rows),
         weight=weight_of(dataset, rows),
