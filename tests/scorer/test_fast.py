@@ -142,6 +142,15 @@ def test_a_missing_column_and_a_nested_value_are_named():
         FAST.score(values | {"n": [1], "town": [[1]]}, 1)
 
 
+def test_half_a_character_is_refused():
+    values = {name: ["x", "\ud800"] for name in ("town",)} | {
+        name: [None, None] for name in ("n", "euro", "flag", "day")
+    }
+    with pytest.raises(BadTable, match="column 'town' must hold text") as caught:
+        FAST.score(values, 2)
+    assert caught.value.row == 1
+
+
 @pytest.mark.parametrize("value", [float("inf"), -float("inf"), 10**400, "inf"])
 def test_what_is_not_finite_is_refused(value):
     values = {name: [None, None] for name in ("euro", "flag", "town", "day")} | {"n": [1, value]}

@@ -198,6 +198,8 @@ def _parsed(words: list[str], column: Column) -> tuple[dict[str, Any], set[str]]
     """Texts read by the batch path's rule, and those it cannot read."""
     import pandas as pd
 
+    garbled = {word for word in words if not _is_unicode(word)}
+    words = [word for word in words if word not in garbled] if garbled else words
     values, bad = parse(pd.Series(words, dtype="str"), column)
     gone = values.isna().to_numpy()
     if column.kind == "time":
@@ -206,7 +208,16 @@ def _parsed(words: list[str], column: Column) -> tuple[dict[str, Any], set[str]]
         plain = values.tolist()
     if column.kind not in ("number", "boolean"):
         plain = [None if g else v for v, g in zip(plain, gone, strict=True)]
-    return dict(zip(words, plain, strict=True)), {w for w, b in zip(words, bad, strict=True) if b}
+    return dict(zip(words, plain, strict=True)), garbled | {w for w, b in zip(words, bad, strict=True) if b}
+
+
+def _is_unicode(word: str) -> bool:
+    """Whether a text can be written; JSON can spell halves of characters, which cannot."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _float(value: Any) -> float:

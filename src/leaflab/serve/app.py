@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "application"]
 
 Route = Callable[[Scope, Receive, Send], Any]
+
+_log = logging.getLogger(__name__)
 
 _CSP = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
 
@@ -92,6 +95,11 @@ def _add(app: FastAPI, path: str, method: str, answer: Route) -> None:
                 await answer(scope, receive, send)
             except Refusal as refusal:
                 await send_reply(send, refused(refusal, scope["leaflab"].request_id))
+            except Exception:
+                request_id = scope["leaflab"].request_id
+                _log.exception("request %s failed", request_id)
+                said = Refusal(500, "The server failed at this request; its log says why.")
+                await send_reply(send, refused(said, request_id))
 
     app.router.routes.append(Path(path, Endpoint(), methods=[method]))
 

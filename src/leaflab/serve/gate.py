@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import logging
 import re
 import secrets
 import sys
@@ -29,8 +28,6 @@ __all__ = ["Context", "Gate", "Keys", "api_keys"]
 
 _OPEN = ("/", "/ping", "/health", "/version")
 _REQUEST_ID = re.compile(rb"[\w.:-]{1,64}")
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -160,11 +157,6 @@ class Gate:
             await self._app(scope, receive, stamped)
         except Refusal as refusal:
             await send_reply(stamped, refused(refusal, context.request_id))
-        except Exception:
-            _log.exception("request %s failed", context.request_id)
-            if not status:
-                said = Refusal(500, "The server failed at this request; its log says why.")
-                await send_reply(stamped, refused(said, context.request_id))
         finally:
             self._note(scope, context, status)
 

@@ -116,7 +116,14 @@ class Journal:
         for entries in groups.values():
             rows = sum(entry.answer.typed.rows for entry in entries)
             try:
-                self._lake.write(self._table, self._frame(entries), mode="append", new_columns="add")
+                table = self._frame(entries)
+            except Exception:
+                _log.exception("%d rows cannot be recorded", rows)
+                with self._lock:
+                    self._rows, self.dropped = self._rows - rows, self.dropped + rows
+                continue
+            try:
+                self._lake.write(self._table, table, mode="append", new_columns="add")
             except Exception as error:
                 trouble = f"The inference log cannot be written ({_short(error)})."
                 with self._lock:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leaflab.identity import _MISSING, _mixed
+from leaflab.scorer import BadTable
 
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
@@ -36,10 +37,20 @@ class RowIds:
         self._words: dict[str | None, int] = {}
 
     def __call__(self, typed: Typed, values: Mapping[str, Sequence[Any]]) -> list[str]:
-        """One id a row."""
+        """One id a row.
+
+        Raises:
+            BadTable: an id holds text that cannot be written.
+        """
         if self._ids and all(name in values for name in self._ids):
             columns = [values[name] for name in self._ids]
-            return ["|".join(map(str, row)) for row in zip(*columns, strict=True)]
+            ids = ["|".join(map(str, row)) for row in zip(*columns, strict=True)]
+            try:
+                "".join(ids).encode()
+            except UnicodeEncodeError as error:
+                named = ", ".join(map(repr, self._ids))
+                raise BadTable(f"id columns {named} must hold Unicode text", tuple(self._ids)) from error
+            return ids
         parts = [self._of_numbers(typed.numbers).T]
         parts += [self._of(typed.others[name], kind)[:, None] for name, kind in self._others]
         total = _mixed(np.hstack(parts) ^ self._salts).sum(axis=1, dtype="uint64")
