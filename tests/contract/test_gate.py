@@ -18,7 +18,7 @@ every_option = pytest.mark.parametrize("path", OPTIONS, ids=lambda p: p.stem)
 
 
 def test_there_are_gates_to_check():
-    assert len(OPTIONS) >= 6
+    assert len(OPTIONS) >= 16
 
 
 def build(path):

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from leaflab.gate.beats_baseline import BeatsBaseline
 from leaflab.gate.beats_champion import BeatsChampion
+from leaflab.gate.calibrated import Calibrated
+from leaflab.gate.fair import Fair
 from leaflab.gate.floor import Floor
+from leaflab.gate.limit import Latency, Size, TrainingTime
 from leaflab.gate.no_leak import NoLeak
+from leaflab.gate.no_slice_worse import NoSliceWorse
+from leaflab.gate.origin import CleanCode, DataFresh, Reproduced
 from leaflab.gate.parity import Parity
 from leaflab.gate.same_schema import SameSchema
+from leaflab.gate.stable import Stable
 from leaflab.scorer import Column
 
 
@@ -96,3 +105,80 @@ def test_parity_names_the_way_that_answers_otherwise(evidence):
     assert Parity().judge(evidence(extra={"parity": report[:1]})).outcome == "passed"
     broken = [{"path": "batch", "rows": "nulls", "ulps": 0.0, "error": "missing column: 'x'"}]
     assert "missing column: 'x'" in Parity().judge(evidence(extra={"parity": broken})).sentence
+
+
+def test_no_slice_worse_names_the_slice_that_pays(evidence):
+    whole = evidence(rows=4000, noise=0.3, champion_noise=0.6)
+    red = np.asarray(whole.table["colour"].to_pylist()) == "red"
+    scores = whole.challenger.scores.copy()
+    scores[red] = 0.5
+    slices = {"colour = red": red, "colour is not red": ~red}
+    gate = NoSliceWorse()
+    hurt = replace(whole, challenger=replace(whole.challenger, scores=scores), extra={"slices": slices})
+    assert "worse where colour = red" in gate.judge(hurt).sentence
+    assert gate.judge(replace(whole, extra={"slices": slices})).outcome == "passed"
+    assert gate.judge(replace(hurt, champion=None)).outcome == "passed"
+    assert gate.judge(replace(hurt, champion=None, champion_note="no rows")).outcome == "not applicable"
+
+
+def test_no_slice_worse_seldom_accuses_a_model_that_is_as_good_everywhere(evidence):
+    rng = np.random.default_rng(0)
+    false = 0
+    for seed in range(60):
+        made = evidence(rows=1500, seed=seed, noise=0.5, champion_noise=0.5)
+        slices = {str(i): rng.random(1500) < 0.2 for i in range(30)}
+        false += NoSliceWorse(tolerance=0).judge(replace(made, extra={"slices": slices})).outcome == "failed"
+    assert false <= 8  # 60 at 5 %: more than 7 happens once in 60
+
+
+@pytest.mark.parametrize("gate", [Latency(at_most=1.0), Size(at_most=0.001), Calibrated(at_most=0.0001)])
+def test_a_limit_that_is_passed_is_named_with_both_numbers(evidence, gate):
+    verdict = gate.judge(evidence())
+    assert verdict.outcome == "failed" and "allowed" in verdict.sentence
+    assert type(gate)().judge(evidence(noise=0.1)).outcome == "passed"
+
+
+def with_facts(evidence, **facts):
+    made = evidence()
+    return replace(made, challenger=replace(made.challenger, facts={**made.challenger.facts, **facts}))
+
+
+def test_gates_on_origin_read_what_the_run_says(evidence):
+    timed = with_facts(evidence, **{"run/time/total_seconds": 5000.0})
+    assert TrainingTime().judge(timed).outcome == "failed"
+    assert TrainingTime().judge(evidence()).outcome == "not applicable"
+    clean = {"run/mlflow.source.git.commit": "a" * 40, "run/mlflow.source.git.dirty": "false"}
+    assert CleanCode().judge(with_facts(evidence, **clean)).outcome == "passed"
+    dirty = {**clean, "run/mlflow.source.git.dirty": "true"}
+    assert "changes that commit aaaaaaaaaa lacks" in CleanCode().judge(with_facts(evidence, **dirty)).sentence
+    assert CleanCode().judge(evidence()).outcome == "not applicable"
+    assert Reproduced().judge(evidence()).outcome == "not applicable"
+    assert Reproduced().judge(with_facts(evidence, **{"run/leaflab.reproduced": "true"})).outcome == "passed"
+    assert Reproduced().judge(with_facts(evidence, **{"run/leaflab.reproduced": "differs"})).outcome == "failed"
+
+
+def test_data_fresh_looks_at_the_newest_row(evidence):
+    made = evidence()
+    assert DataFresh().judge(made).outcome == "not applicable"
+    days = pa.array([datetime(2020, 1, 1), datetime(2020, 3, 1)], pa.timestamp("us"))
+    parts = {part: pa.table({"day": days}) for part in ("train", "valid", "test")}
+    old = replace(made, dataset=replace(made.dataset, parts=parts, roles=replace(made.dataset.roles, time="day")))
+    assert "newest row is of 2020-03-01" in DataFresh().judge(old).sentence
+    assert DataFresh(days=1e6).judge(old).outcome == "passed"
+
+
+def test_stable_measures_the_spread_of_seeds(evidence):
+    assert Stable().judge(evidence(extra={"seed_losses": [0.5, 0.501, 0.499]})).outcome == "passed"
+    assert "spreads by" in Stable().judge(evidence(extra={"seed_losses": [0.5, 0.6, 0.4]})).sentence
+    assert Stable().judge(evidence()).outcome == "not applicable"
+
+
+def test_fair_compares_groups_of_a_column(evidence):
+    made = evidence(rows=3000)
+    red = np.asarray(made.table["colour"].to_pylist()) == "red"
+    scores = made.challenger.scores.copy()
+    scores[red] = (0.01, 0.99)
+    unfair = replace(made, challenger=replace(made.challenger, scores=scores))
+    assert Fair(column="colour").judge(unfair).outcome == "failed"
+    assert Fair(column="colour").judge(made).outcome == "passed"
+    assert "no column 'sex'" in Fair(column="sex").judge(made).sentence

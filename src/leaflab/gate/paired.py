@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
 
-__all__ = ["Gain", "paired_gain", "spent_alpha", "widened"]
+__all__ = ["Gain", "paired_gain", "sliced_gains", "spent_alpha", "upper", "widened"]
 
 _RESAMPLES = 999
 _SMALL = 20_000
@@ -57,7 +58,7 @@ class Gain:
         """
         if self.error == 0 or abs(self.estimate - margin) < 1e-12:
             return None
-        quantile, spare = _upper(self.alpha), _upper(0.2)
+        quantile, spare = upper(self.alpha), upper(0.2)
         for doubling in np.arange(0.0, 40.0, 0.05):
             error = self.error / 2 ** (doubling / 2)
             above = self.estimate > math.hypot(quantile * error, margin) + spare * error
@@ -89,7 +90,7 @@ def widened(alpha: float, margin: float, looks: int) -> tuple[float, float]:
     [0.025, 0.006]
     """
     level = spent_alpha(alpha, looks)
-    return level, margin * _upper(level) / _upper(alpha)
+    return level, margin * upper(level) / upper(alpha)
 
 
 def paired_gain(
@@ -111,39 +112,54 @@ def paired_gain(
     """
     mine = metric.loss(metric.score(truth, scores, weight))
     theirs = metric.loss(metric.score(truth, other, weight))
-    rows = metric.rowwise(truth, scores)
-    if rows is None:
+    terms = _terms(metric, truth, scores, other, weight)
+    if terms is None:
         estimate, error = _resampled(metric, truth, scores, other, weight)
         low, high = _normal(alpha)
     else:
-        against = metric.rowwise(truth, other)
-        assert against is not None
-        if metric.direction == "maximize":
-            rows, against = 1 - rows, 1 - against
-        weights = np.ones(len(truth)) if weight is None else np.asarray(weight, dtype="float64")
-        estimate, error, low, high = _studentised(rows, against, weights, alpha, metric.power)
+        estimate, error, low, high = _studentised(terms, alpha, metric.power)
     return Gain(estimate, error, estimate - high * error, estimate - low * error, mine, theirs, len(truth), alpha)
 
 
 def _normal(alpha: float) -> tuple[float, float]:
-    return -_upper(alpha), _upper(alpha)
+    return -upper(alpha), upper(alpha)
 
 
-def _upper(alpha: float) -> float:
+def upper(alpha: float) -> float:
     """The normal quantile that is exceeded with probability alpha."""
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(1 - alpha)
 
 
-def _studentised(
-    rows: np.ndarray, against: np.ndarray, weights: np.ndarray, alpha: float, power: float
-) -> tuple[float, float, float, float]:
+def sliced_gains(
+    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, masks: Sequence[np.ndarray]
+) -> list[tuple[float, float]] | None:
+    """Gain and standard error (delta method) within each mask; None where the metric is no mean over rows."""
+    terms = _terms(metric, truth, scores, other, None)
+    if terms is None:
+        return None
+    sums = np.array([terms[mask].sum(axis=0) for mask in masks]).reshape(-1, 5)
+    return [(float(g), float(e)) for g, e in zip(*_gain_and_error(sums, metric.power), strict=True)]
+
+
+def _terms(
+    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
+) -> np.ndarray | None:
+    """What the gain is made of, row by row: h, c, hh, cc and hc, shape (rows, 5)."""
+    rows, against = metric.rowwise(truth, scores), metric.rowwise(truth, other)
+    if rows is None or against is None:
+        return None
+    if metric.direction == "maximize":
+        rows, against = 1 - rows, 1 - against
+    mine, theirs = (rows, against) if weight is None else (weight * rows, weight * against)
+    return np.column_stack([mine, theirs, mine * mine, theirs * theirs, mine * theirs])
+
+
+def _studentised(terms: np.ndarray, alpha: float, power: float) -> tuple[float, float, float, float]:
     """Gain, standard error and the alpha and 1 - alpha quantiles of its studentised distribution."""
-    mine, theirs = weights * rows, weights * against
-    terms = np.column_stack([mine, theirs, mine * mine, theirs * theirs, mine * theirs])
     estimate, error = (float(v[0]) for v in _gain_and_error(terms.sum(axis=0)[None], power))
-    count = len(rows)
+    count = len(terms)
     if error == 0 or count > _SMALL:
         return (estimate, error, *_normal(alpha))
     random = np.random.default_rng(0)

@@ -65,14 +65,21 @@ def recalibration(
 
 
 def _platt(logit: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the logistic regression on one logit, by Newton's method (Platt 1999)."""
+    """Slope and intercept of the logistic regression on one logit (Platt 1999), by damped Newton."""
     design = np.column_stack([logit, np.ones_like(logit)])
-    beta = np.array([1.0, 0.0])
-    for _ in range(50):
-        share = 1 / (1 + np.exp(-design @ beta))
+
+    def loss(beta: np.ndarray) -> float:
+        line = design @ beta
+        return float((weight * (np.logaddexp(0, line) - hit * line)).sum())
+
+    beta = np.zeros(2)
+    for _ in range(100):
+        share = 1 / (1 + np.exp(-np.clip(design @ beta, -500, 500)))
         slope = design.T @ (weight * (hit - share))
         bend = (design * (weight * share * (1 - share))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(bend, slope)
+        while loss(beta + step) > loss(beta) and np.abs(step).max() > 1e-10:
+            step = step / 2
         beta = beta + step
         if np.abs(step).max() < 1e-10:
             break

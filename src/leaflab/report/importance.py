@@ -55,7 +55,11 @@ def permutation(
 
 
 def twins(
-    scorer: Scorer, train: tuple[np.ndarray, np.ndarray], valid: np.ndarray, shares: Sequence[float] = (0.25, 0.5, 1.0)
+    scorer: Scorer,
+    train: tuple[np.ndarray, np.ndarray],
+    valid: np.ndarray,
+    shares: Sequence[float] = (0.25, 0.5, 1.0),
+    seed: int | None = None,
 ) -> dict[int, np.ndarray]:
     """Rows learnt from to scores on the validation rows, of this booster trained on growing shares of the train part.
 
@@ -68,6 +72,7 @@ def twins(
         train: encoded training rows and their truth.
         valid: encoded validation rows.
         shares: of the training rows.
+        seed: instead of the booster's own.
     """
     texts = getattr(scorer.predictor, "models", None)
     if not texts or not len(valid):
@@ -76,6 +81,8 @@ def twins(
 
     booster = lightgbm.Booster(model_str=texts[0])
     params = {**_plain(booster.params), "verbosity": -1, "num_threads": 0}
+    if seed is not None:
+        params["seed"] = seed
     order = np.random.default_rng(0).permutation(len(train[1]))
     made = {}
     for share in shares:

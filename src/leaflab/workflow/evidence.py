@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from leaflab.errors import DataError, ModelError
 from leaflab.identity import fold
 from leaflab.metric.all import score_all
+from leaflab.report.importance import twins
+from leaflab.report.slices import find_slices
 from leaflab.values import ROW_ID, Evidence, Judged
 from leaflab.workflow.parity import parity_report
 from leaflab.workflow.prepare import load_dataset
@@ -205,7 +207,7 @@ def gather(lab: Lab, subject: Subject, holder: Version | None) -> Evidence:
         metric=lab.metric.resolve(dataset.task),
         champion_note=note,
         looks=looks(lab, subject),
-        extra=_extra(lab, subject, before),
+        extra=_extra(lab, subject, before, table),
     )
 
 
@@ -245,11 +247,27 @@ def looks(lab: Lab, subject: Subject) -> int:
     return len(seen - {subject.digest, None})
 
 
-def _extra(lab: Lab, subject: Subject, before: Subject | None) -> dict[str, Any]:
+def _extra(lab: Lab, subject: Subject, before: Subject | None, table: pa.Table) -> dict[str, Any]:
+    """What single gates ask for; what takes time is made only where its gate was chosen."""
     found: dict[str, Any] = {"leaks": subject.dataset.facts.get("leaks", [])}
     if subject.version and "parity" in lab.gate:
         ways = lab.tracking.registry.ways(subject.version)
         found["parity"] = parity_report(subject.scorer, ways, subject.dataset.parts["test"])
+    if "no_slice_worse" in lab.gate:
+        found["slices"] = {s.name: s.mask for s in find_slices(table.to_pandas(), subject.dataset.columns)}
+    if "stable" in lab.gate:
+        found["seed_losses"] = _seed_losses(lab, subject)
     if before:
         found["champion"] = {"columns": before.scorer.columns, "classes": before.scorer.classes}
     return found
+
+
+def _seed_losses(lab: Lab, subject: Subject) -> list[float]:
+    """Losses on the validation rows of the same booster trained on the training rows with three other seeds."""
+    dataset, scorer = subject.dataset, subject.scorer
+    train, valid = dataset.parts["train"], dataset.parts["valid"]
+    known = (scorer.encoder.encode(train.to_pandas()), truth_of(dataset, train))
+    matrix, truth, metric = scorer.encoder.encode(valid.to_pandas()), truth_of(dataset, valid), lab.metric
+    metric = metric.resolve(dataset.task)
+    answers = [scores for seed in (1, 2, 3) for scores in twins(scorer, known, matrix, (1.0,), seed=seed).values()]
+    return [metric.loss(metric.score(truth, scores)) for scores in answers]
