@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leaflab.tracking import reading, tables
 from leaflab.tracking.base import RunSpec
 from leaflab.tracking.batch import batched
 from leaflab.tracking.client import ClientWriter
@@ -187,3 +188,18 @@ def test_only_known_schemas_are_written(both, tmp_path):
         connection.execute("UPDATE alembic_version SET version_num = 'f4a9b2c7d1e6'")
     assert not is_known(file)
     connection.close()
+
+
+def test_reading_the_tables_gives_the_clients_records(both, toys):
+    writer, client, folder = both["tables"]
+    parent = story(writer, toys)
+    run_ids = [r.info.run_id for r in client.search_runs([client.get_experiment_by_name("exp é").experiment_id])]
+    for run_id in run_ids:
+        assert repr(tables.one(folder / "mlflow.db", run_id)) == repr(reading.fetched_record(client, run_id))
+    for tags in ({}, {"leaflab.verb": "trial"}, {"leaflab.verb": "trial", "leaflab.trial": "1"}, {"no": "such"}):
+        for experiment in ("exp é", None, "absent"):
+            direct = tables.some(folder / "mlflow.db", experiment, tags, 10)
+            asked = reading.searched(client, experiment, tags, 10)
+            assert sorted(map(repr, direct)) == sorted(map(repr, asked))
+    assert tables.one(folder / "mlflow.db", "f" * 32) is None
+    assert tables.some(folder / "mlflow.db", None, {}, 1)[0].id == parent

@@ -53,6 +53,8 @@ class ModelFolder:
         """Writes the folder of a model and returns its size in bytes, the loader not counted."""
         plain = json.loads(model.files["model.json"])
         kind = plain["predictor"]["kind"]
+        if target.exists():  # half of it, from a process that was killed
+            shutil.rmtree(target)
         (target / "data").mkdir(parents=True)
         size = 0
         for name, text in model.files.items():

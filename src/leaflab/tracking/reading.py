@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from leaflab.scorer import Scorer
 
-__all__ = ["example_of", "experiment_ids", "fetched", "loaded", "newest_model", "record_of", "searched"]
+__all__ = [
+    "example_of",
+    "experiment_ids",
+    "fetched",
+    "fetched_record",
+    "loaded",
+    "newest_model",
+    "record_of",
+    "searched",
+]
 
 
 def record_of(run: Any, experiment: str) -> Record:
@@ -38,6 +47,19 @@ def record_of(run: Any, experiment: str) -> Record:
     ended = info.end_time / 1000 if info.end_time and info.status != "RUNNING" else None
     return Record(info.run_id, experiment, info.run_name or "", info.status, info.start_time / 1000, ended,
                   dict(data.tags), dict(data.params), dict(data.metrics), inputs)  # fmt: skip
+
+
+def fetched_record(client: MlflowClient, run_id: str) -> Record | None:
+    """One run; None where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    return record_of(run, client.get_experiment(run.info.experiment_id).name)
 
 
 def experiment_ids(client: MlflowClient, name: str | None) -> dict[str, str]:

@@ -17,10 +17,11 @@ from leaflab.tracking.facts import surroundings
 from leaflab.tracking.folder import ModelFolder
 from leaflab.tracking.opening import made, make_ahead, opened, told
 from leaflab.tracking.projection import Projector
-from leaflab.tracking.reading import fetched, loaded, newest_model, record_of, searched
+from leaflab.tracking.reading import fetched, fetched_record, loaded, newest_model, searched
 from leaflab.tracking.registry import MlflowRegistry
 from leaflab.tracking.spool import Spool
 from leaflab.tracking.sqlite import SqliteWriter
+from leaflab.tracking.tables import one, some
 from leaflab.tracking.writer import Child, Writer
 from leaflab.values import Item
 
@@ -89,6 +90,13 @@ class MlflowTracking(Tracking):
         return opened(self._uri)
 
     @property
+    def _tables(self) -> Path | None:
+        """The database to read directly, where its schema is known; what this process has logged is there first."""
+        writer = self.projector.writer
+        self.projector.flush()
+        return writer.file if isinstance(writer, SqliteWriter) else None
+
+    @property
     def uri(self) -> str:
         return masked(self._uri)
 
@@ -108,23 +116,17 @@ class MlflowTracking(Tracking):
             self.projector.writer.annotate(run_id, batched(items))
 
     def get(self, run_id: str) -> Record | None:
-        from mlflow.exceptions import MlflowException
-
         with told(self._uri):
-            client = self._client
-            try:
-                run = client.get_run(run_id)
-            except MlflowException as error:
-                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    return None
-                raise
-            return record_of(run, client.get_experiment(run.info.experiment_id).name)
+            tables = self._tables
+            return one(tables, run_id) if tables else fetched_record(self._client, run_id)
 
     def search(
         self, experiment: str | None = None, tags: Mapping[str, str] | None = None, *, limit: int = 1000
     ) -> list[Record]:
         with told(self._uri):
-            return searched(self._client, experiment, tags or {}, limit)
+            tables = self._tables
+            found = some(tables, experiment, tags or {}, limit) if tables else None
+            return searched(self._client, experiment, tags or {}, limit) if found is None else found
 
     def artifact(self, run_id: str, path: str) -> Path | None:
         with told(self._uri):
