@@ -1,0 +1,180 @@
+"""`leaflab sweep` end to end on a real store, whole and interrupted."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leaflab.app import lab_for
+from leaflab.errors import ConfigError
+from leaflab.workflow.sweep import sweep
+
+WORDS = ["source.path=table.csv", "dataset.target=y", "search.trials=6", "model.max_rounds=25"]
+
+
+def table(rows=150, seed=0):
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame({"a": generator.normal(size=rows), "b": generator.normal(size=rows)})
+    frame["kind"] = generator.choice(["red", "green", "blue"], rows)
+    noise = generator.normal(size=rows) / 2
+    frame["y"] = np.where(frame["a"] + (frame["kind"] == "red") + noise > 0, "yes", "no")
+    return frame
+
+
+@pytest.fixture
+def project(home):
+    table().to_csv(home / "table.csv", index=False)
+    return home
+
+
+def lab(*words):
+    return lab_for("sweep", [*WORDS, "executor=inline", *words])
+
+
+def runs(made, verb):
+    return made.tracking.search("table", {"leaflab.verb": verb})
+
+
+def test_a_sweep_leaves_trials_baselines_and_a_challenger(project):
+    made = lab()
+    swept = sweep(made)
+    trials = runs(made, "trial")
+    assert sorted(r.name for r in trials) == [f"trial {n:04d}" for n in range(6)]
+    assert all(r.tags["mlflow.parentRunId"] == swept.run_id and r.tags["leaflab.sweep"] == swept.sweep_id for r in trials)
+    assert {r.status for r in trials} == {"FINISHED"}
+    complete = next(r for r in trials if r.tags["leaflab.state"] == "complete")
+    assert {"valid/log_loss", "valid/roc_auc", "time/fit_seconds", "model/best_iteration"} <= set(complete.metrics)
+    assert {(i["context"], i["digest"]) for i in complete.inputs} == {
+        (part, swept.dataset.digests[part]) for part in ("train", "valid")
+    }
+    assert {r.name for r in runs(made, "baseline")} == {"baseline dummy", "baseline linear"}
+    parent = made.tracking.get(swept.run_id)
+    assert (parent.name, parent.status) == ("sweep table 6 trials", "FINISHED")
+    assert parent.metrics["valid/log_loss"] == pytest.approx(swept.value)
+    version = made.tracking.registry.version("table", alias="challenger")
+    assert version.number == swept.version.number == 1
+    loaded = made.tracking.registry.scorer(version)
+    raw = table(20, seed=1).drop(columns="y")
+    assert loaded.score(raw) == pytest.approx(swept.scorer.score(raw))
+    assert "registered as table version 1 (challenger)" in str(swept)
+    assert "<table>" in swept._repr_html_()
+
+
+def test_the_same_command_says_that_it_is_complete_and_a_larger_one_continues(project):
+    first = sweep(lab())
+    again = sweep(lab())
+    assert (again.complete, again.run_id, again.version.number) == (True, first.run_id, 1)
+    assert str(again).startswith("Already complete: best log_loss")
+    made = lab("search.trials=8")
+    more = sweep(made)
+    assert (more.sweep_id, more.run_id, len(more.trials)) == (first.sweep_id, first.run_id, 8)
+    assert len(runs(made, "trial")) == 8
+    assert len(runs(made, "sweep")) == 1
+
+
+@pytest.mark.parametrize("words", [["seed=1"], ["search/space=small"], ["metric=roc_auc"], ["model.patience=5"]])
+def test_what_changes_results_is_another_sweep(project, words):
+    assert sweep(lab()).sweep_id != sweep(lab(*words)).sweep_id
+
+
+def test_a_parameter_that_does_not_exist_is_refused_before_any_trial(project):
+    made = lab("+search.space.num_leavs=7")
+    with pytest.raises(ConfigError, match="`num_leavs` is no LightGBM parameter: did you mean num_leaves"):
+        sweep(made)
+    assert runs(made, "trial") == []
+
+
+@pytest.mark.parametrize("name", ["dummy", "linear"])
+def test_a_baseline_may_be_swept_and_registered(project, name):
+    swept = sweep(lab(f"model={name}", "~model.max_rounds") if False else lab_for(
+        "sweep", [w for w in WORDS if "max_rounds" not in w] + ["executor=inline", f"model={name}"]))  # fmt: skip
+    assert swept.version.number == 1
+
+
+CODE = "import sys; from leaflab.app import main; sys.exit(main(sys.argv[1:]))"
+
+
+def command(*words):
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE, "sweep", *WORDS, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finished(process):
+    text = process.communicate(timeout=120)[0]
+    return process.returncode, text
+
+
+def journal(project):
+    files = list(project.glob(".leaflab/sweeps/*/journal.log"))
+    return files[0].read_text().count('"leaflab:outcome"') if files else 0
+
+
+def until(condition, process, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def killed(process):
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_killed_driver_loses_nothing_and_ends_as_if_it_had_not_been_killed(project, tmp_path_factory):
+    words = ["executor.workers=1", "search.trials=12", "search.folds=3"]
+    for moment in random.Random(0).sample(range(12), 4):
+        process = command(*words)
+        until(lambda moment=moment: journal(project) > moment, process)
+        killed(process)
+    code, text = finished(command(*words))
+    assert code == 0, text
+    made = lab_for("sweep", [*WORDS, *words])
+    again = sweep(made)
+    names = Counter(r.name for r in runs(made, "trial"))
+    assert names == {f"trial {n:04d}": 1 for n in range(12)}
+    assert not [r for r in made.tracking.search("table") if r.status == "RUNNING"]
+    whole = sweep(replace(made, home=tmp_path_factory.mktemp("whole")))
+    assert [(t.number, t.state, t.params, t.value) for t in whole.trials] == [
+        (t.number, t.state, t.params, t.value) for t in again.trials
+    ]
+    assert whole.scorer.files()["booster-0.txt"] == again.scorer.files()["booster-0.txt"]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_trial_and_nothing_else(project):
+    process = command("executor.workers=2", "search.trials=30")
+    until(lambda: journal(project) > 2, process)
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False).stdout.split()
+    grand = [subprocess.run(["pgrep", "-P", c], capture_output=True, text=True, check=False).stdout.split() for c in children]
+    workers = [pid for pids in grand for pid in pids]
+    assert workers
+    os.kill(int(workers[0]), signal.SIGKILL)
+    code, text = finished(process)
+    assert code == 0, text
+    assert len(runs(lab_for("sweep", WORDS), "trial")) == 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_ends_in_order_with_the_best_so_far(project, number):
+    process = command("search.trials=null", "search.seconds=60")
+    until(lambda: journal(project) > 2, process)
+    process.send_signal(number)
+    code, text = finished(process)
+    assert code == 130, text
+    assert "The same command continues it." in text
+    made = lab()
+    assert made.tracking.registry.version("table", alias="challenger") is not None
+    assert not [r for r in made.tracking.search("table") if r.status == "RUNNING"]
