@@ -117,3 +117,45 @@ def test_a_class_that_comes_late_is_told():
     raw = pa.table({"x": range(300), "t": range(300), "y": ["a", "b"] * 140 + ["c"] * 20})
     with pytest.raises(DataError, match="class 'c' must stand in train"):
         Time().assign(Default().clean(raw, Roles(target="y", time="t")), 0)
+
+
+@pytest.mark.parametrize("split", [Random, Stratified, Group])
+def test_every_row_is_tested_once_over_the_folds(split):
+    table = prepared(group="who")
+    tested = sum((split(folds=5, fold=k).assign(table, 0) == 2).astype(int) for k in range(5))
+    assert (tested == 1).all()
+    assert (split(folds=5, fold=2).assign(table, 0) == 1).mean() == pytest.approx(0.16, abs=0.06)
+
+
+def test_time_folds_learn_from_the_past_alone():
+    table = prepared(time="when")
+    when = table.table["when"].to_numpy()
+    last = np.datetime64("1970-01-01", "us")
+    for fold in range(4):
+        parts = Time(folds=4, fold=fold).assign(table, 0)
+        assert when[parts == 0].max() < when[parts == 1].min()
+        assert when[parts == 1].max() < when[parts == 2].min()
+        assert when[parts == 2].min() > last
+        last = when[parts == 2].max()
+    assert (parts == -1).sum() == 0
+    assert last == when.max()
+
+
+def test_gap_and_window():
+    table = prepared(time="when")
+    when = table.table["when"].to_numpy()
+    day = np.timedelta64(1, "D")
+    parts = Time(gap="10 days", window="200 days").assign(table, 0)
+    assert when[parts == 1].min() - when[parts == 0].max() > 10 * day
+    assert when[parts == 2].min() - when[parts == 1].max() > 10 * day
+    assert when[parts == 0].max() - when[parts == 0].min() == 199 * day
+    with pytest.raises(ConfigError, match="must read like"):
+        Time(gap="soon").assign(table, 0)
+
+
+def test_a_fold_that_is_not_there():
+    with pytest.raises(ConfigError, match="must lie below"):
+        Random(folds=3, fold=3)
+    with pytest.raises(DataError, match="fewer folds"):
+        raw = pa.table({"x": range(10), "t": [n // 2 for n in range(10)], "y": [0, 1] * 5})
+        Time(folds=9).assign(Default().clean(raw, Roles(target="y", time="t")), 0)

@@ -28,7 +28,7 @@ class Auto(Sized):
 
         roles = prepared.roles
         kind = Time if roles.time else Group if roles.group else Stratified if prepared.classes else Random
-        return kind(test_size=self.test_size, valid_size=self.valid_size)
+        return kind(test_size=self.test_size, valid_size=self.valid_size, folds=self.folds, fold=self.fold)
 
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
         return self.chosen(prepared).assign(prepared, seed)

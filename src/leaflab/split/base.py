@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     from leaflab.prepare.base import Prepared
 
-__all__ = ["Split"]
+__all__ = ["UNUSED", "Split"]
+
+UNUSED = -1
+"""Code of a row that stands in no part: in a gap, or after the test set of a fold."""
 
 
 class Split(ABC):
@@ -23,7 +26,7 @@ class Split(ABC):
 
     @abstractmethod
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
-        """Part of each row, shape (rows,), int8: 0 train, 1 valid, 2 test.
+        """Part of each row, shape (rows,), int8: 0 train, 1 valid, 2 test, -1 none.
 
         Raises:
             DataError: too few rows or groups, a class absent from train, a time column that cannot order rows.

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.option import option
-from leaflab.split.shares import TEST, TRAIN, VALID, Sized, by_draw, check, draws, keys_of
+from leaflab.split.shares import TEST, TRAIN, VALID, Sized, check, draws, keys_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +54,8 @@ class Column(Sized):
         of_value = np.array([self._part(str(value)) for value in values], dtype="int8")
         parts = of_value[codes]
         if not (parts == VALID).any():
-            drawn = by_draw(draws(keys_of(prepared), seed), 0.0, self.valid_size)
-            parts = np.where((parts == TRAIN) & (drawn == VALID), VALID, parts).astype("int8")
+            drawn = draws(keys_of(prepared), seed)
+            parts = np.where((parts == TRAIN) & (drawn < self.valid_size), VALID, parts).astype("int8")
         return check(parts, prepared, test=False)
 
     def _part(self, value: str) -> int:

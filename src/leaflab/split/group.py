@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.option import option
-from leaflab.split.shares import TEST, TRAIN, VALID, Sized, by_draw, check, draws
+from leaflab.split.shares import TEST, TRAIN, VALID, Sized, check, draws
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,25 +28,26 @@ class Group(Sized):
         if column is None:
             raise ConfigError("`split=group`", "needs a group column", hint="name it as dataset.group=COLUMN")
         codes, groups = pd.factorize(prepared.table[column].to_pandas())
-        needed = 3 if self.test_size else 2
+        needed = 3 if self.tests else 2
         if len(groups) < needed:
             raise DataError(f"group column {column!r}", f"must have at least {needed} groups", got=len(groups))
         draw = draws(np.asarray(groups, dtype=object), seed)
-        parts = by_draw(draw, self.test_size, self.valid_size)
-        wanted = {TRAIN, VALID, TEST} if self.test_size else {TRAIN, VALID}
+        parts = self.by_draw(draw)
+        wanted = {TRAIN, VALID, TEST} if self.tests else {TRAIN, VALID}
         if set(np.unique(parts)) != wanted:
             parts = self._by_rank(draw)
-        return check(parts[codes], prepared, test=self.test_size > 0)
+        return check(parts[codes], prepared, test=self.tests)
 
     def _by_rank(self, draw: np.ndarray) -> np.ndarray:
         import numpy as np
 
-        total = len(draw)
-        tests = max(1, round(self.test_size * total)) if self.test_size else 0
-        tests = min(tests, total - 2)
-        valids = min(max(1, round(self.valid_size * (total - tests))), total - tests - 1)
-        parts = np.full(total, TRAIN, dtype="int8")
+        total, parts = len(draw), np.full(len(draw), TRAIN, dtype="int8")
         order = np.argsort(draw, kind="stable")
-        parts[order[:tests]] = TEST
-        parts[order[tests : tests + valids]] = VALID
+        if self.folds:
+            test = np.array_split(order, self.folds)[self.fold]
+        else:
+            test = order[: min(max(1, round(self.test_size * total)), total - 2)] if self.test_size else order[:0]
+        rest = np.setdiff1d(order, test, assume_unique=True)
+        parts[test] = TEST
+        parts[rest[: min(max(1, round(self.valid_size * len(rest))), len(rest) - 1)]] = VALID
         return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaflab.option import option
-from leaflab.split.shares import Sized, by_draw, check, draws, keys_of
+from leaflab.split.shares import Sized, check, draws, keys_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,4 +21,4 @@ class Random(Sized):
 
     def assign(self, prepared: Prepared, seed: int) -> np.ndarray:
         draw = draws(keys_of(prepared), seed)
-        return check(by_draw(draw, self.test_size, self.valid_size), prepared, test=self.test_size > 0)
+        return check(self.by_draw(draw), prepared, test=self.tests)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from leaflab.errors import DataError
+from leaflab.errors import ConfigError, DataError
 from leaflab.option import option
 from leaflab.split.base import Split
 from leaflab.values import ROW_ID
@@ -18,22 +18,44 @@ if TYPE_CHECKING:
 
     from leaflab.prepare.base import Prepared
 
-__all__ = ["TEST", "TRAIN", "VALID", "Sized", "by_draw", "check", "draws", "keys_of"]
+__all__ = ["TEST", "TRAIN", "VALID", "Sized", "check", "draws", "keys_of", "straddling"]
 
 TRAIN, VALID, TEST = 0, 1, 2
 
 
 @option
 class Sized(Split):
-    """A split with shares.
+    """A split with shares, or one of several folds.
 
     Args:
         test_size: share of all rows kept for the test set, 0 to below 1; 0 for people who keep their own.
         valid_size: share of the rest kept for validation, above 0 and below 1.
+        folds: outer folds of a nested cross-validation, each the test set once (`-m split.fold=0,1,2`); 0 for none.
+        fold: which of them is the test set now, from 0.
     """
 
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
     valid_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    folds: Annotated[int, Field(ge=0, le=100)] = 0
+    fold: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.folds == 1 or (self.folds and self.fold >= self.folds):
+            raise ConfigError(
+                "`split.fold`", f"must lie below split.folds={self.folds}, which must not be 1", got=self.fold
+            )
+
+    @property
+    def tests(self) -> bool:
+        """Whether a test part is wanted."""
+        return self.folds > 0 or self.test_size > 0
+
+    def by_draw(self, draw: NDArray[np.float64]) -> NDArray[np.int8]:
+        """Parts by thresholds on the draws, so that a row's part depends on nothing but its own key."""
+        size, start = (1 / self.folds, self.fold / self.folds) if self.folds else (self.test_size, 0.0)
+        test = (start <= draw) & (draw < start + size)
+        rest = np.where(draw < start, draw, draw - size) / (1 - size)
+        return np.where(test, TEST, np.where(rest < self.valid_size, VALID, TRAIN)).astype("int8")
 
 
 def draws(keys: NDArray[Any], seed: int) -> NDArray[np.float64]:
@@ -55,12 +77,6 @@ def draws(keys: NDArray[Any], seed: int) -> NDArray[np.float64]:
 def keys_of(prepared: Prepared) -> NDArray[Any]:
     """What decides a row's draw: its id, or the key it shares with its near-duplicates, shape (rows,)."""
     return prepared.table[ROW_ID].to_numpy() if prepared.keys is None else prepared.keys
-
-
-def by_draw(draw: NDArray[np.float64], test_size: float, valid_size: float) -> NDArray[np.int8]:
-    """Parts by thresholds on the draws, so that a row's part depends on nothing but its own key."""
-    valid_until = test_size + (1 - test_size) * valid_size
-    return np.where(draw < test_size, TEST, np.where(draw < valid_until, VALID, TRAIN)).astype("int8")
 
 
 def check(parts: NDArray[np.int8], prepared: Prepared, *, test: bool) -> NDArray[np.int8]:
@@ -85,3 +101,12 @@ def check(parts: NDArray[np.int8], prepared: Prepared, *, test: bool) -> NDArray
             subject = f"the classes {some}" if len(absent) > 1 else f"the class {some}"
             raise DataError(subject, "must stand in train", hint="merge the class, or choose another split")
     return parts
+
+
+def straddling(parts: NDArray[np.int8], prepared: Prepared) -> int:
+    """Rows whose near-duplicates stand in another part; a split by time, groups or a column cannot avoid them all."""
+    if prepared.keys is None:
+        return 0
+    import pandas as pd
+
+    return int((pd.Series(parts).groupby(prepared.keys).transform("nunique") > 1).sum())

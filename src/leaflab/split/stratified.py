@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaflab.option import option
-from leaflab.split.shares import TRAIN, Sized, by_draw, check, draws, keys_of
+from leaflab.split.shares import TRAIN, Sized, check, draws, keys_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,14 +33,14 @@ class Stratified(Sized):
         keys = keys_of(prepared)
         draw = draws(keys, seed)
         if not prepared.classes:
-            return check(by_draw(draw, self.test_size, self.valid_size), prepared, test=self.test_size > 0)
+            return check(self.by_draw(draw), prepared, test=self.tests)
         classes = pd.factorize(prepared.table[prepared.roles.goal].to_pandas())[0]
         if self.exact:
             stratum = pd.Series(classes).groupby(keys).transform("first").to_numpy()
             order = pd.Series(draw).groupby(stratum)
             draw = ((order.rank(method="dense") - 0.5) / order.transform("nunique")).to_numpy()
-        parts = by_draw(draw, self.test_size, self.valid_size)
+        parts = self.by_draw(draw)
         for code in np.setdiff1d(classes, classes[parts == TRAIN]):
             last = draw[classes == code].max()
             parts[np.isin(keys, keys[(classes == code) & (draw == last)])] = TRAIN
-        return check(parts, prepared, test=self.test_size > 0)
+        return check(parts, prepared, test=self.tests)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from leaflab.errors import ConfigError, DataError
 from leaflab.identity import digest, fold
 from leaflab.prepare.manifest import from_manifest, manifest
+from leaflab.split.shares import straddling
 from leaflab.values import PARTS, Dataset
 from leaflab.workflow.collect import collect
 from leaflab.workflow.recording import Clock, record_prepare
@@ -94,6 +95,9 @@ def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
     import pyarrow as pa
 
     codes = lab.split.assign(prepared, lab.seed)
+    apart = straddling(codes, prepared)
+    if apart:
+        _log.info("  %s rows have a near-duplicate in another part", f"{apart:,}")
     parts: dict[str, pa.Table] = {
         part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)
     }
@@ -107,7 +111,12 @@ def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
         digests={part: digest(table).table for part, table in parts.items()},
         raw={"table": f"raw/{raw.name}", "version": raw.version, "digest": raw.digest, "uri": raw.uri},
         features=prepared.features,
-        facts={**prepared.facts, "notes": list(prepared.notes)},
+        facts={
+            **prepared.facts,
+            "notes": list(prepared.notes),
+            "straddling": apart,
+            "shares": {part: table.num_rows / len(codes) for part, table in parts.items()},
+        },
         monotone=prepared.monotone,
     )
 
