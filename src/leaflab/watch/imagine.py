@@ -37,7 +37,8 @@ class ErrorModel:
 
     Classes: beta calibrations (Kull, Silva Filho and Flach 2017) of each class's probability, one a bootstrap of the
     rows, shape (calibrations, classes, 3); labels are drawn from them (confidence-based performance estimation).
-    Values: the size of the error learnt from the features, and errors in units of it, resampled.
+    Values: a line from answer to truth, shape (calibrations, 2), the size of the error learnt from the features, and
+    errors in units of it, resampled.
 
     Assumption: given the features, the truth behaves as it did; a change of the concept is not seen, and the estimate's
     own error shows it once labels come.
@@ -45,6 +46,7 @@ class ErrorModel:
 
     classes: int
     calibrations: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3)))
+    lines: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     residuals: np.ndarray = field(default_factory=lambda: np.empty(0))
     scale: tuple[Any, float] | None = None
 
@@ -52,7 +54,8 @@ class ErrorModel:
         """One imagined truth, shape (rows,)."""
         if not self.classes:
             errors = random.choice(random.choice(self.residuals, len(self.residuals)), len(rows))
-            return np.asarray(rows.scores + errors * _sizes(self.scale, rows.matrix))
+            slope, offset = self.lines[number % len(self.lines)]
+            return np.asarray(slope * rows.scores + offset + errors * _sizes(self.scale, rows.matrix))
         chances = self.probabilities(rows.scores, number)
         steps = np.cumsum(chances, axis=1)
         return np.asarray((random.random((len(rows), 1)) > steps[:, :-1]).sum(axis=1), dtype="float64")
@@ -74,7 +77,7 @@ def learn(rows: Scored, classes: int, seed: int = 0) -> ErrorModel | None:
         return None
     random = np.random.default_rng(seed)
     if not classes:
-        return _learn_values(rows)
+        return _learn_values(rows, random)
     weights = [np.ones(len(rows)), *(random.poisson(1.0, len(rows)) for _ in range(_CALIBRATIONS))]
     fitted = np.zeros((len(weights), classes, 3))
     for k in range(classes) if classes > 2 else (1,):
@@ -114,28 +117,47 @@ def _beta(chances: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _fit_beta(chances: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Penalised maximum likelihood by Newton's method, drawn a little towards "already calibrated"."""
+    """Penalised maximum likelihood by damped Newton steps, drawn a little towards "already calibrated"."""
     design, start = _features(chances), np.array([1.0, 1.0, 0.0])
     value, pull = start.copy(), np.diag([1.0, 1.0, 0.01])
-    for _ in range(30):
+
+    def cost(at: np.ndarray) -> float:
+        raw = design @ at
+        return float(weight @ (np.logaddexp(0, raw) - hit * raw) + (at - start) @ pull @ (at - start) / 2)
+
+    known = cost(value)
+    for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(design @ value, -35, 35)))
         slope = design.T @ (weight * (hit - p)) - pull @ (value - start)
         curve = (design * (weight * np.maximum(p * (1 - p), 1e-9))[:, None]).T @ design + pull
         step = np.linalg.solve(curve, slope)
-        value = value + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-6:
+        while (found := cost(value + step)) > known and np.abs(step).max() > 1e-9:
+            step = step / 2
+        value, gained, known = value + step, known - found, found
+        if gained < 1e-7 * (1 + abs(known)):
             break
     return value
 
 
-def _learn_values(rows: Scored) -> ErrorModel:
+def _learn_values(rows: Scored, random: np.random.Generator) -> ErrorModel:
     """Sizes of errors from the features by LightGBM, each half judged by the other's; then one of all rows."""
-    errors = rows.truth - rows.scores
+    weights = [np.ones(len(rows)), *(random.poisson(1.0, len(rows)) for _ in range(_CALIBRATIONS))]
+    lines = np.array([_line(rows.scores, rows.truth, weight) for weight in weights])
+    errors = rows.truth - np.polyval(lines[0], rows.scores)
     half = np.random.default_rng(0).permutation(len(rows)) % 2 == 0
     sizes = np.empty(len(rows))
     for part in (half, ~half):
         sizes[part] = _sizes(_size_model(rows.matrix[~part], errors[~part]), rows.matrix[part])
-    return ErrorModel(0, residuals=errors / sizes, scale=_size_model(rows.matrix, errors))
+    return ErrorModel(0, lines=lines, residuals=errors / sizes, scale=_size_model(rows.matrix, errors))
+
+
+def _line(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of the truth on the answers, by weighted least squares; slope 1 for a constant answer."""
+    middle, target = np.average(scores, weights=weight), np.average(truth, weights=weight)
+    around = scores - middle
+    spread = float(weight @ around**2)
+    slope = float(weight @ (around * (truth - target))) / spread if spread > 1e-12 * len(scores) else 1.0
+    return slope, float(target - slope * middle)
 
 
 def _size_model(matrix: np.ndarray, errors: np.ndarray) -> tuple[Any, float]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["codes_of", "columns_of", "reference"]
 
 _IMPACT_ROWS = 4_000
-_RELEVANT = 0.01
+_RELEVANT = 0.05
 
 
 def reference(

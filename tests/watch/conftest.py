@@ -1,15 +1,22 @@
-"""A small world for the watch: a population whose truth is known, a booster that learnt it, and windows drawn from it."""
+"""A small world for the watch: a population whose truth is known, a booster that learnt it, windows drawn from it."""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import lightgbm
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
+import yaml
 
+from leaflab.drift.base import Drift
 from leaflab.metric.all import all_metrics
 from leaflab.metric.probability import LogLoss
 from leaflab.metric.regression import Rmse
@@ -19,6 +26,29 @@ from leaflab.values import Dataset, Roles
 from leaflab.watch.look import Known, Window
 from leaflab.watch.reference import codes_of, reference
 from leaflab.watch.scored import score
+
+
+@pytest.fixture(scope="session")
+def world() -> ModuleType:
+    """This module: its functions make datasets, models and windows."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def known() -> Known:
+    return known_of()
+
+
+@pytest.fixture(scope="session")
+def tests() -> dict[str, Drift]:
+    """Every drift test, as its YAML makes it."""
+    found = {}
+    for path in sorted((Path(__file__).parents[2] / "conf" / "drift").glob("*.yaml")):
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        module, _, name = plain.pop("_target_").rpartition(".")
+        found[path.stem] = getattr(importlib.import_module(module), name)(**plain)
+    return found
+
 
 LEVELS = list("abcd")
 COLUMNS = (Column("x", "number"), Column("z", "number"), Column("dull", "number"), Column("kind", "category"))
@@ -68,6 +98,7 @@ def scorer_of(dataset: Dataset) -> Scorer:
     matrix = encoder.encode(train.select([c.name for c in COLUMNS]).to_pandas())
     objective = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}[dataset.task]
     params = {"objective": objective, "verbose": -1, "num_leaves": 7, "num_threads": 1, "learning_rate": 0.1}
+    params["feature_contri"] = [1, 1, 0, 1]
     if dataset.task == "multiclass":
         params["num_class"] = 3
     data = lightgbm.Dataset(matrix, codes_of(dataset, train), categorical_feature=encoder.categorical)
