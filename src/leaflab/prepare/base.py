@@ -81,6 +81,10 @@ class Prepare(ABC):
         """Rules to look at, as YAML text, instead of a dataset; empty where none were asked for."""
         return ""
 
+    def adjust(self, dataset: Dataset) -> Dataset:
+        """The dataset after what learns from its training rows (labels set aside or weighted); itself by default."""
+        return dataset
+
     @abstractmethod
     def check(self, dataset: Dataset) -> Mapping[str, Any]:
         """Looks at the split dataset and returns findings for `Dataset.facts`, as plain values.

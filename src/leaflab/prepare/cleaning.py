@@ -15,6 +15,7 @@ from leaflab.identity import row_ids
 from leaflab.prepare.base import Prepared, QuarantineRow
 from leaflab.prepare.duplicates import conflicts, near_keys, numbered, repeated
 from leaflab.prepare.kinds import MARKERS
+from leaflab.prepare.labels import DROP, consensus, corrections
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.target import Goal, find_goal
 from leaflab.prepare.typing import TypedColumn, type_column
@@ -55,6 +56,7 @@ class Cleaning:
     def run(self, aside: Sequence[str] = ()) -> Prepared:
         """The typed table, its rules, and the rows set aside."""
         options, roles = self.options, self.roles
+        self._agree()
         check_names(self.raw.column_names, roles, {"prepare.rules": [*options.rules], "split.column": aside})
         markers = tuple(dict.fromkeys((*MARKERS, *(str(m) for m in options.missing))))
         goal = find_goal(self.raw[roles.goal], roles, markers, options.rules.get(roles.goal, {}))
@@ -69,6 +71,10 @@ class Cleaning:
         if table.num_rows < _MIN_ROWS:
             raise DataError("the table", f"must have at least {_MIN_ROWS} usable rows", got=table.num_rows)
         table, keys = self._named(table, kept, features)
+        if options.corrections:
+            table, stay = self._corrected(table, goal, np.flatnonzero(kept))
+            keys = keys if keys is None else keys[stay]
+            kept[np.flatnonzero(kept)[~stay]] = False
         return Prepared(
             table=table,
             columns=tuple(typed[n].column for n in features),
@@ -83,6 +89,30 @@ class Cleaning:
             monotone=options.features.checked({n: typed[n].column.kind for n in features}, features),
             keys=keys,
         )
+
+    def _agree(self) -> None:
+        """Several label columns become one target."""
+        names = self.options.annotators
+        if not names or self.roles.goal in self.raw.column_names:
+            return
+        check_names(self.raw.column_names, self.roles.resolved(target=names[0]), {"prepare.annotators": names})
+        self.raw, agreement, kappa = consensus(self.raw, names, self.roles.goal)
+        self.notes.append(f"annotators agree on {agreement:.1%} of the rows (Fleiss' kappa {kappa:.2f})")
+
+    def _corrected(self, table: pa.Table, goal: Goal, lines: NDArray[np.int64]) -> tuple[pa.Table, NDArray[np.bool_]]:
+        """The table with the labels that people corrected, and the rows that stay."""
+        given = corrections(str(self.options.corrections), goal.classes)
+        asked = [given.get(i) for i in table[ROW_ID].to_pylist()]
+        stay = np.array([word != DROP for word in asked])
+        old = table[self.roles.goal].to_pylist()
+        new = [o if word is None or word == DROP else word for word, o in zip(asked, old, strict=True)]
+        changed = sum(a != b for a, b in zip(new, old, strict=True))
+        self.notes.append(f"{changed} labels corrected and {int((~stay).sum())} rows set aside by review")
+        for line in lines[~stay]:
+            self.refused[int(line)] = ("label_review", "a person set the row aside")
+        place = table.column_names.index(self.roles.goal)
+        table = table.set_column(place, self.roles.goal, pa.array(new, type=table.schema.field(place).type))
+        return table.filter(pa.array(stay)), stay
 
     def _tell(self, typed: Mapping[str, TypedColumn]) -> None:
         for column in typed.values():

@@ -35,6 +35,10 @@ class Default(Prepare):
         near: digits to which numbers are compared for near-duplicates, which stay in one part; 0 to not look.
         impute, scale, encode: what numbers and categories become; learnt on train, part of the model.
         features: further options of features.
+        labels: whether to rank training labels by how likely they are wrong.
+        label_action: what happens to the likely errors: told in a file to fill in, weighted down, or dropped.
+        corrections: that file, filled in.
+        annotators: label columns of several people; `dataset.target` is then the name of their consensus.
         leaks: "block" stops at a column from which the target can be read off; "warn" only says so.
         allow_leaks: columns that are allowed to look like leaks.
     """
@@ -50,6 +54,10 @@ class Default(Prepare):
     scale: Literal["none", "standard", "minmax", "robust", "quantile"] = "none"
     encode: Literal["native", "ordinal", "onehot", "target", "hash"] = "native"
     features: Features = Field(default_factory=Features)
+    labels: Literal["none", "confident_learning"] = "none"
+    label_action: Literal["review", "weight", "drop"] = "review"
+    corrections: str | None = None
+    annotators: list[str] = Field(default_factory=list)
     leaks: Literal["block", "warn"] = "block"
     allow_leaks: list[str] = Field(default_factory=list)
 
@@ -78,6 +86,13 @@ class Default(Prepare):
             "cycles": more.cycles,
             "pairs": {name: list(parts) for name, parts in more.pairs.items()},
         }
+
+    def adjust(self, dataset: Dataset) -> Dataset:
+        if self.labels == "none":
+            return dataset
+        from leaflab.prepare.labels import acted, find_issues
+
+        return acted(dataset, find_issues(dataset), self.label_action)
 
     def check(self, dataset: Dataset) -> Mapping[str, Any]:
         from leaflab.prepare.leaks import find_leaks

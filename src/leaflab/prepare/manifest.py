@@ -16,10 +16,13 @@ __all__ = ["from_manifest", "manifest"]
 
 _PLAIN = ("name", "task", "digests", "versions", "raw", "features", "facts", "monotone")
 
+_LONG = ("label_issues",)
+
 
 def manifest(dataset: Dataset) -> dict[str, Any]:
     """Everything of a dataset but its tables."""
     plain: dict[str, Any] = {key: getattr(dataset, key) for key in _PLAIN}
+    plain["facts"] = {key: fact for key, fact in dataset.facts.items() if key not in _LONG}
     plain |= {"id": dataset.id, "roles": asdict(dataset.roles), "classes": list(dataset.classes)}
     return plain | {"columns": [c.to_json() for c in dataset.columns]}
 

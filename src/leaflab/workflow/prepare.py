@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from leaflab.errors import ConfigError, DataError
@@ -101,14 +101,14 @@ def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
     parts: dict[str, pa.Table] = {
         part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)
     }
-    return Dataset(
+    dataset = Dataset(
         name=raw.name,
         task=prepared.task,
         roles=prepared.roles.resolved(name=raw.name),
         classes=prepared.classes,
         columns=prepared.columns,
         parts=parts,
-        digests={part: digest(table).table for part, table in parts.items()},
+        digests={},
         raw={"table": f"raw/{raw.name}", "version": raw.version, "digest": raw.digest, "uri": raw.uri},
         features=prepared.features,
         facts={
@@ -119,6 +119,8 @@ def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
         },
         monotone=prepared.monotone,
     )
+    dataset = lab.prepare.adjust(dataset)
+    return replace(dataset, digests={part: digest(table).table for part, table in dataset.parts.items()})
 
 
 def _datasets(lake: Lake, name: str) -> list[TableVersion]:

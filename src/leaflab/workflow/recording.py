@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import yaml
+
 from leaflab.errors import CheckFailed
+from leaflab.prepare.checks import inferred
+from leaflab.prepare.labels import review_file
 from leaflab.prepare.manifest import manifest
 from leaflab.prepare.report import report
 from leaflab.tracking.base import RunSpec
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from leaflab.workflow.lab import Lab
 
 __all__ = ["Clock", "configured", "inputs", "record_prepare", "shown"]
+
+_NO_KEY = re.compile(r"[^\w\-. /]")
 
 _log = logging.getLogger(__name__)
 
@@ -64,13 +71,14 @@ def record_prepare(
         with clock.step("check"):
             dataset = replace(dataset, facts={**dataset.facts, **lab.prepare.check(dataset)})
         with clock.step("report"):
-            run.log([*_leaks(dataset), Artifact("report.html", report(dataset))])
+            run.log([*_leaks(dataset), *_labels(dataset), Artifact("report.html", report(dataset))])
         _refuse_leaks(dataset)
         with clock.step("write"):
             dataset = replace(dataset, versions=write(dataset))
             _quarantine(lab, raw, prepared)
         plain = json.dumps(manifest(dataset), ensure_ascii=False, indent=1, default=str)
-        run.log([*inputs(dataset), *clock.items(), Artifact("dataset.json", plain)])
+        schema = yaml.safe_dump(inferred(dataset), allow_unicode=True, sort_keys=False)
+        run.log([*inputs(dataset), *clock.items(), Artifact("dataset.json", plain), Artifact("schema.yaml", schema)])
     _log.info("%s", dataset)
     return dataset
 
@@ -109,7 +117,7 @@ def _counts(dataset: Dataset) -> Iterator[Item]:
     yield Metric("rows/duplicate", facts["duplicates"])
     yield Metric("rows/quarantined", sum(facts["quarantined"].values()))
     for rule, count in facts["quarantined"].items():
-        yield Metric(f"rows/quarantined/{rule}", count)
+        yield Metric(f"rows/quarantined/{_NO_KEY.sub('_', rule)}", count)
     for part in PARTS:
         yield Metric(f"rows/{part}", dataset.rows(part))
 
@@ -121,6 +129,17 @@ def _leaks(dataset: Dataset) -> Iterator[Item]:
     named = [*facts.get("leaks", ()), *facts.get("suspects", ())]
     if named:
         yield Tag("leaflab.leaks", ", ".join(named))
+
+
+def _labels(dataset: Dataset) -> Iterator[Item]:
+    facts = dataset.facts
+    if "label_issues" not in facts:
+        return
+    rate, issues = facts["label_error_rate"], facts["label_issues"]
+    done = {"review": "in label_issues.csv", "weight": "weighted down", "drop": "dropped"}[facts["label_action"]]
+    _log.info("  %.1f%% of the training labels are likely wrong; %s", 100 * rate, done)
+    yield Metric("labels/error_rate", rate)
+    yield Artifact("label_issues.csv", review_file(issues))
 
 
 def _refuse_leaks(dataset: Dataset) -> None:
