@@ -15,6 +15,7 @@ import pytest
 
 from leaflab.tracking.base import RunSpec
 from leaflab.tracking.batch import batched
+from leaflab.tracking.keeping import Keeper
 from leaflab.tracking.local import Local
 from leaflab.tracking.projection import Projector
 from leaflab.tracking.spool import End, Spool, found
@@ -25,6 +26,7 @@ from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
 SWEEPS = """
 import sys, time, os
 from pathlib import Path
+from leaflab.tracking.keeping import Keeper
 from leaflab.tracking.local import Local
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Metric
@@ -65,6 +67,12 @@ class Moody(Writer):
             raise ValueError("no such child")
         self.children_of.setdefault(parent, []).extend(c.spec.key for c in children)
 
+    def finished(self, parent):
+        return set()
+
+    def thin(self, parent, keep):
+        raise AssertionError("nothing was to be thinned")
+
     def end(self, run_id, status, ended):
         self._check()
         self.ends.append((run_id, status))
@@ -83,7 +91,7 @@ def moody(tmp_path, monkeypatch):
 
 
 def start(projector, key="k"):
-    return MlflowRun(projector.begin(RunSpec("e", "sweep", f"sweep {key}", key)), projector)
+    return MlflowRun(projector.begin(RunSpec("e", "sweep", f"sweep {key}", key)), projector, Keeper())
 
 
 def child(run, key):

@@ -122,7 +122,31 @@ class ClientWriter(Writer):
                 known[child.spec.key] = (run_id, child.status)
 
         with ThreadPoolExecutor(_AT_ONCE if is_server(self.uri) else 1) as pool:
-            list(pool.map(record, children))
+            first = {child.spec.key or id(child): child for child in reversed(children)}
+            list(pool.map(record, reversed(first.values())))
+
+    def finished(self, parent: str) -> set[str]:
+        self._children.pop(parent, None)
+        known = self._known(parent, self.client.get_run(parent).info.experiment_id)
+        return {key for key, (_, status) in known.items() if status != "RUNNING"}
+
+    def thin(self, parent: str, keep: int) -> None:
+        """Marks the models deleted; their files are freed by `mlflow gc` where the server runs."""
+        run = self.client.get_run(parent)
+        metric, sign = run.data.tags["leaflab.metric"], 1 if run.data.tags["leaflab.direction"] == "minimize" else -1
+        query, found, token = f"tags.`{PARENT}` = '{parent}' AND tags.`{VERB}` = 'trial'", [], None
+        while True:
+            page = self.client.search_runs([run.info.experiment_id], query, max_results=1000, page_token=token)
+            found += [r for r in page if r.outputs and r.outputs.model_outputs]
+            token = page.token
+            if not token:
+                break
+        worst_last = sorted(found, key=lambda r: sign * r.data.metrics.get(metric, sign * float("inf")))
+        for run in worst_last[keep:]:
+            for output in run.outputs.model_outputs:
+                model = self.client.get_logged_model(output.model_id)
+                if "mlflow.modelVersions" not in model.tags:
+                    self.client.delete_logged_model(output.model_id)
 
     def end(self, run_id: str, status: Status, ended: float) -> None:
         self.client.set_terminated(run_id, status, int(ended * 1000))

@@ -74,6 +74,16 @@ class Projector:
         self._attach(spool)
         return spool
 
+    def finished(self, run_id: str) -> frozenset[str]:
+        """Keys of the children of a run that are recorded whole."""
+        with told(self.uri):
+            return frozenset(self.writer.finished(run_id))
+
+    def thin(self, run_id: str, keep: int) -> None:
+        """Removes the models of a sweep's trials beyond the best."""
+        with told(self.uri):
+            self.writer.thin(run_id, keep)
+
     def recover(self, keep: str = "") -> int:
         """Takes up the spools of dead processes and ends their runs; run `keep` goes on."""
         count = 0

@@ -103,11 +103,11 @@ def _quoted(value: str) -> str:
 
 
 def newest_model(client: MlflowClient, run_id: str) -> Any | None:
-    """The LoggedModel a run made last."""
+    """The LoggedModel a run made last, of those that are complete and not deleted."""
     run = client.get_run(run_id)
-    ids = [o.model_id for o in run.outputs.model_outputs] if run.outputs else []
-    models = [client.get_logged_model(i) for i in ids]
-    ready = [m for m in models if str(m.status).endswith("READY")]
+    order = [{"field_name": "creation_time", "ascending": False}]
+    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'", order_by=order)
+    ready = [m for m in found if str(m.status).endswith("READY")]
     return max(ready, key=lambda m: (m.creation_timestamp, m.model_id), default=None)
 
 

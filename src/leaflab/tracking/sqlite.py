@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from leaflab.identity import fold
 from leaflab.tracking.address import artifact_place
 from leaflab.tracking.batch import Batch
+from leaflab.tracking.keeping import reclaim, spares
 from leaflab.tracking.places import local_path
 from leaflab.tracking.rows import Place, Rows
 from leaflab.tracking.schema import connected
@@ -105,6 +106,13 @@ class SqliteWriter(Writer):
         except BaseException:
             self._children.pop(parent)
             raise
+
+    def finished(self, parent: str) -> set[str]:
+        self._children.pop(parent, None)
+        return {key for key, (_, status) in self._known(parent).items() if status != "RUNNING"}
+
+    def thin(self, parent: str, keep: int) -> None:
+        reclaim(self.file, list(spares(self.file, keep, parent)))
 
     def end(self, run_id: str, status: Status, ended: float) -> None:
         self._write(Rows(ended=[(status, int(ended * 1000), run_id)]))

@@ -15,6 +15,7 @@ from leaflab.tracking.batch import batched
 from leaflab.tracking.client import ClientWriter
 from leaflab.tracking.facts import surroundings
 from leaflab.tracking.folder import ModelFolder
+from leaflab.tracking.keeping import Keeper, Models
 from leaflab.tracking.opening import made, make_ahead, opened, told
 from leaflab.tracking.projection import Projector
 from leaflab.tracking.reading import fetched, fetched_record, loaded, newest_model, searched
@@ -50,29 +51,40 @@ def _projector(uri: str, folder: Path) -> Projector:
 class MlflowRun(Run):
     """An open MLflow run: what is logged is on disk at once, and in the store when the background writer gets to it."""
 
-    def __init__(self, spool: Spool, projector: Projector) -> None:
+    def __init__(self, spool: Spool, projector: Projector, keeper: Keeper) -> None:
         self.id = spool.run_id
         self._spool = spool
         self._projector = projector
+        self._keeper = keeper
+        self._known = projector.finished(self.id)
         self._ended = False
 
     def log(self, items: Iterable[Item]) -> None:
         self._projector.put(self._spool, batched(items))
 
     def child(self, spec: RunSpec, items: Iterable[Item], *, status: Status, started: float, ended: float) -> None:
-        self._projector.put(self._spool, Child(spec, batched(items, ended), status, started, ended))
+        if spec.key and spec.key in self._known:
+            return
+        batch = batched(items, ended)
+        if batch.models and not self._keeper.wants(batch):
+            batch.models = []
+        self._projector.put(self._spool, Child(spec, batch, status, started, ended))
 
     def end(self, status: Status) -> None:
         if not self._ended:
             self._ended = True
-            self._projector.end(self._spool, status)
+            if self._projector.end(self._spool, status) and self._keeper.choosy:
+                self._projector.thin(self.id, self._keeper.keep)
 
 
 class MlflowTracking(Tracking):
-    """What the options on MLflow share; `home` and `address` are theirs."""
+    """What the options on MLflow share; the fields are theirs."""
 
     home: Path
     address: str | None
+    models: Models
+    top_k: int
+    all_up_to: int
 
     @property
     def _uri(self) -> str:
@@ -105,7 +117,14 @@ class MlflowTracking(Tracking):
 
     def start(self, spec: RunSpec) -> Run:
         handed = os.environ.pop("MLFLOW_RUN_ID", "") if spec.adopt else ""
-        run = MlflowRun(self.projector.begin(spec, handed), self.projector)
+        keeper = Keeper(
+            self.models,
+            self.top_k,
+            self.all_up_to,
+            spec.tags.get("leaflab.metric", ""),
+            spec.tags.get("leaflab.direction", "minimize") == "minimize",
+        )
+        run = MlflowRun(self.projector.begin(spec, handed), self.projector, keeper)
         run.log(surroundings(self.home, spec.verb))
         return run
 

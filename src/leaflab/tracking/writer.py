@@ -55,6 +55,14 @@ class Writer(ABC):
         """Records finished children whole, once."""
 
     @abstractmethod
+    def finished(self, parent: str) -> set[str]:
+        """Keys of the children that are recorded whole."""
+
+    @abstractmethod
+    def thin(self, parent: str, keep: int) -> None:
+        """Removes the models of a sweep's trials beyond the best `keep`; the sweep's `leaflab.metric` ranks them."""
+
+    @abstractmethod
     def end(self, run_id: str, status: Status, ended: float) -> None:
         """Ends a run."""
 
