@@ -148,13 +148,19 @@ class Recorder:
         """What people look at, and the study itself; made anew whenever trials were added."""
         yield Metric("trials", float(len(found.trials)))
         yield Tag("leaflab.state", "interrupted" if found.stopped else "complete")
+        if self._suspects:
+            yield Tag("leaflab.leaks", ", ".join(self._suspects))
         yield from sweep_report(self._facts(found))
         journal = self.lab.folder / "sweeps" / self.sweep / "journal.log"
         if journal.is_file():
             yield Artifact("study/journal.log", journal)
 
+    @property
+    def _suspects(self) -> list[str]:
+        """Columns that leak or may: known to the preparation, kept all the same."""
+        return [*self.dataset.facts.get("leaks", ()), *self.dataset.facts.get("suspects", ())]
+
     def _facts(self, found: Found) -> SweepFacts:
-        leaks = self.dataset.facts.get("leaks") or {}
         return SweepFacts(
             title=f"Sweep {self.lab.name} {self.lab.search.budget}",
             trials=found.trials,
@@ -166,6 +172,6 @@ class Recorder:
             command=shown(self.lab),
             members=found.members,
             notes=found.notes,
-            verdicts=[f"leak suspected: {name}" for name in leaks] or ["no leak suspected"],
+            verdicts=[f"leak suspected: {name}" for name in self._suspects] or ["no leak suspected"],
             final=found.metrics,
         )
