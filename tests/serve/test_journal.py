@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from leaflab.errors import LakeError
@@ -28,7 +30,7 @@ def entry(live, rows=1, **values):
 class Flaky(Delta):
     """A lake that fails as often as `FAILS` says."""
 
-    FAILS = [0]
+    FAILS: ClassVar = [0]
 
     def write(self, *args, **keys):
         if self.FAILS[0]:
@@ -98,5 +100,4 @@ def test_row_ids_are_those_of_batches(live, toys):
     from leaflab.scorer import typed
 
     frame = toys.RAW.to_pandas()
-    values = {name: [None if v != v else v for v in frame[name].tolist()] for name in frame}
-    assert live.answer(values, len(frame)).ids == row_ids(typed(frame, live.scorer.columns)).tolist()
+    assert live.answer(toys.RAW.to_pydict(), len(frame)).ids == row_ids(typed(frame, live.scorer.columns)).tolist()

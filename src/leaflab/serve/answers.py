@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from leaflab.scorer import Scorer
 
-__all__ = ["answer_schema", "answered", "id_columns", "named"]
+__all__ = ["answer_schema", "answered", "id_columns", "joined_ids", "named"]
 
 
 def answer_schema(scorer: Scorer) -> pa.Schema:
@@ -68,5 +68,12 @@ def named(scorer: Scorer, batch: pa.RecordBatch, frame: pd.DataFrame) -> pa.Arra
     columns = id_columns(scorer, batch.schema.names)
     if not columns:
         return pa.array(row_ids(frame).tolist(), pa.string())
-    texts = [batch.column(name).cast(pa.string()).to_pylist() for name in columns]
-    return pa.array(["|".join(str(value) for value in row) for row in zip(*texts, strict=True)], pa.string())
+    return pa.array(joined_ids(batch, columns), pa.string())
+
+
+def joined_ids(rows: pa.RecordBatch | pa.Table, columns: list[str]) -> list[str]:
+    """The id columns of each row as one text, as datasets have it."""
+    import pyarrow as pa
+
+    texts = [rows.column(name).cast(pa.string()).to_pylist() for name in columns]
+    return ["|".join(str(value) for value in row) for row in zip(*texts, strict=True)]

@@ -59,10 +59,11 @@ class Site:
         asked = self.settings
         configured()
         follower = Follower(self.tracking.registry, self.name, asked.alias, asked.shadow)
-        key = hash_key(self.folder / "inference.key") if asked.record_hash else b""
-        recorder = Recorder(asked.record_hash, asked.record_omit, key)
-        table, waits = f"inference/{self.name}", {"seconds": asked.record_seconds, "share": asked.record_share}
-        journal = Journal(self.lake, table, recorder, limit=asked.record_rows, **waits) if asked.record else None
+        journal = None
+        if kept := asked.record:
+            key = hash_key(self.folder / "inference.key") if kept.hash else b""
+            recorder, table = Recorder(kept.hash, kept.omit, key), f"inference/{self.name}"
+            journal = Journal(self.lake, table, recorder, seconds=kept.seconds, limit=kept.rows, share=kept.share)
         size = int(asked.max_megabytes * 2**20)
         limits = Limits(asked.max_rows, size, asked.read_seconds, asked.answer_seconds, asked.queue)
         service = Service(follower, Measures(), journal, limits)

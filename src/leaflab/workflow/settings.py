@@ -8,7 +8,7 @@ from pydantic import Field
 
 from leaflab.option import option
 
-__all__ = ["Backtest", "Collect", "Evaluate", "Monitor", "Predict", "Promote", "Serve"]
+__all__ = ["Backtest", "Collect", "Evaluate", "Monitor", "Predict", "Promote", "Recording", "Serve"]
 
 
 @option
@@ -17,11 +17,23 @@ class Collect:
 
     Args:
         mode: "overwrite" makes the source the table's next version; "append" adds its rows.
-        on_new_columns: what an append does with columns the table lacks.
+        on_new_columns: what an append does with columns the table lacks; "auto" refuses them, except in a stream whose
+            messages say themselves which fields they have.
+        seconds: how long a stream is collected; null until it is stopped.
+        flush_seconds: how often a stream's rows are committed to the lake.
+        flush_rows: how many at most in one commit.
     """
 
     mode: Literal["overwrite", "append"] = "overwrite"
-    on_new_columns: Literal["add", "refuse"] = "refuse"
+    on_new_columns: Literal["auto", "add", "refuse"] = "auto"
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    flush_seconds: Annotated[float, Field(gt=0)] = 5.0
+    flush_rows: Annotated[int, Field(ge=1)] = 50_000
+
+    @property
+    def new_columns(self) -> Literal["add", "refuse"]:
+        """What files and databases do with them."""
+        return "add" if self.on_new_columns == "add" else "refuse"
 
 
 @option
@@ -58,6 +70,8 @@ class Promote:
         force: move the alias against the verdicts; `why` is required and recorded.
         rollback: give the alias back to the previous champion; `why` is required and recorded.
         why: the reason of a forced promotion or of a rollback.
+        approve: "manual" leaves what passed as pending until `leaflab approve`.
+        to: copies the champion, with its evidence, to another registered model or another store's URI.
         not_applicable: gates that may be not applicable without counting as failed.
     """
 
@@ -67,6 +81,8 @@ class Promote:
     force: bool = False
     rollback: bool = False
     why: str | None = None
+    approve: Literal["auto", "manual"] = "auto"
+    to: str | None = None
     not_applicable: tuple[str, ...] = ("beats_champion", "clean_code", "data_fresh")
 
 
@@ -81,6 +97,25 @@ class Predict:
 
     alias: str = "champion"
     version: int | None = None
+
+
+@option
+class Recording:
+    """`serve.record.*`: what the inference log keeps.
+
+    Args:
+        share: share of requests kept, 0 to 1.
+        seconds: seconds between two writes.
+        rows: rows that may wait for the lake in a worker; what comes beyond is counted and dropped.
+        hash: columns kept as keyed hashes.
+        omit: columns not kept.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    seconds: Annotated[float, Field(gt=0)] = 2.0
+    rows: Annotated[int, Field(ge=1)] = 100_000
+    hash: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
 
 
 @option
@@ -103,12 +138,7 @@ class Serve:
         answer_seconds: time a large request may take.
         grace_seconds: time that requests in progress have when the server is told to stop.
         log_requests: one JSON line a request on stderr.
-        record: whether answers are kept in the lake table `inference/NAME`.
-        record_share: share of requests kept, 0 to 1.
-        record_seconds: seconds between two writes.
-        record_rows: rows that may wait for the lake in a worker; what comes beyond is counted and dropped.
-        record_hash: columns kept as keyed hashes.
-        record_omit: columns not kept.
+        record: how answers are kept in the lake table `inference/NAME`; null keeps none.
     """
 
     host: str = "127.0.0.1"
@@ -126,12 +156,7 @@ class Serve:
     answer_seconds: Annotated[float, Field(gt=0)] = 30.0
     grace_seconds: Annotated[int, Field(ge=0)] = 20
     log_requests: bool = True
-    record: bool = True
-    record_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    record_seconds: Annotated[float, Field(gt=0)] = 2.0
-    record_rows: Annotated[int, Field(ge=1)] = 100_000
-    record_hash: tuple[str, ...] = ()
-    record_omit: tuple[str, ...] = ()
+    record: Recording | None = Field(default_factory=lambda: Recording())
 
 
 @option
