@@ -41,9 +41,9 @@ def test_a_better_challenger_takes_over_and_a_worse_one_is_refused_with_the_reas
     bench.train(skill=0.5)
     promote(bench.lab)
     bench.train(skill=1.0)
-    assert "version 2 is champion instead of version 1" in promote(bench.lab).sentence
+    assert "version 2 is champion instead of version 1" in promote(bench.lab).headline
     bench.train(skill=0.5)
-    with pytest.raises(CheckFailed, match="toy version 3 was refused: Worse: gain in log_loss") as refusal:
+    with pytest.raises(CheckFailed, match="toy version 3 was refused by beats_champion: Worse: gain in log_loss") as refusal:
         promote(bench.lab)
     assert refusal.value.exit_code == 3
     assert aliases(bench) == {"champion": 2, "challenger": 3}
@@ -63,11 +63,11 @@ def test_promoting_the_champion_again_changes_nothing(bench):
 def test_a_dry_run_judges_and_moves_nothing(bench):
     bench.train()
     done = promote(bench.asking(dry_run=True))
-    assert done.exit_code == 0 and done.sentence.startswith("Dry run: toy version 1 is champion")
+    assert done.exit_code == 0 and done.headline.startswith("Dry run: toy version 1 is champion")
     assert aliases(bench) == {"challenger": 1} and ledger(bench) == []
     bench.train(skill=0.0)
     refused = promote(bench.asking(dry_run=True))
-    assert refused.exit_code == 3 and "refused by floor" in refused.sentence
+    assert refused.exit_code == 3 and "refused by floor" in refused.headline
 
 
 def test_force_needs_a_reason_and_is_recorded_as_forced(bench):
@@ -75,7 +75,7 @@ def test_force_needs_a_reason_and_is_recorded_as_forced(bench):
     with pytest.raises(ConfigError, match=r"`promote\.why` is required"):
         promote(bench.asking(force=True, why=" "))
     done = promote(bench.asking(force=True, why="the old one is broken"))
-    assert done.outcome == "forced" and "FORCED against floor" in done.sentence
+    assert done.outcome == "forced" and "FORCED against floor" in done.headline
     (entry,) = ledger(bench)
     assert (entry.outcome, entry.why, entry.champion) == ("forced", "the old one is broken", 1)
 
@@ -90,7 +90,7 @@ def test_a_rollback_returns_to_the_champion_before(bench):
     bench.train(skill=1.0)
     promote(bench.lab)
     done = promote(bench.asking(rollback=True, why="it misbehaves"))
-    assert "version 1 is champion again instead of version 2" in done.sentence
+    assert "version 1 is champion again instead of version 2" in done.headline
     assert aliases(bench)["champion"] == 1
     assert [e.outcome for e in ledger(bench)] == ["promoted", "promoted", "rolled back"]
 

@@ -11,7 +11,7 @@ from leaflab.errors import DataError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Input, Judged, Metric, Tag
-from leaflab.workflow.evidence import Subject, asked_version, judged, subject_of_run, subject_of_version
+from leaflab.workflow.evidence import Subject, asked_version, judged, look_tags, subject_of_run, subject_of_version
 from leaflab.workflow.reporting import recalibrated, report
 
 if TYPE_CHECKING:
@@ -88,15 +88,6 @@ def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
         lab.tracking.registry.tag(subject.version.name, subject.version.number, tags)
     advice = made.advice if made else ()
     return Evaluated(subject.label, run.id, answers.metrics, dataset.rows("test"), advice)
-
-
-def look_tags(subject: Subject) -> dict[str, str]:
-    """Tags of a run that looked at a test set: which model, which rows."""
-    return {
-        "leaflab.dataset": subject.dataset.id,
-        "leaflab.test": subject.dataset.digests["test"],
-        "leaflab.model": subject.digest,
-    }
 
 
 def _asked(lab: Lab, swept: Swept | None) -> Subject:

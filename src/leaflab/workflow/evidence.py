@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Subject",
     "asked_version",
+    "baselines",
     "clean_rows",
     "gather",
     "judged",
+    "look_tags",
     "looks",
     "subject_of_run",
     "subject_of_version",
@@ -213,7 +215,12 @@ def gather(lab: Lab, subject: Subject, holder: Version | None) -> Evidence:
 
 def _facts(subject: Subject) -> dict[str, Any]:
     run = {f"run/{k}": v for k, v in {**subject.run.metrics, **subject.run.tags}.items()}
-    return {**run, "run_id": subject.run.id, "version": subject.version.number if subject.version else None}
+    return {
+        **run,
+        "run_id": subject.run.id,
+        "digest": subject.digest,
+        "version": subject.version.number if subject.version else None,
+    }
 
 
 def baselines(lab: Lab, subject: Subject, table: pa.Table) -> dict[str, Judged]:
@@ -238,6 +245,15 @@ def _constant(subject: Subject) -> Scorer:
     else:
         answer = (float(np.average(truth, weights=weight)),)
     return Scorer(dataset.task, dataset.classes, (), Encoder(()), Constant(answer))
+
+
+def look_tags(subject: Subject) -> dict[str, str]:
+    """Tags of a run that looked at a test set: which model, which rows."""
+    return {
+        "leaflab.dataset": subject.dataset.id,
+        "leaflab.test": subject.dataset.digests["test"],
+        "leaflab.model": subject.digest,
+    }
 
 
 def looks(lab: Lab, subject: Subject) -> int:

@@ -17,7 +17,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,8 @@ class Entry:
     Args:
         number: 1, 2, …
         previous: hash of the entry before, "" for the first.
-        outcome: "promoted", "refused", "forced" or "rolled back".
+        outcome: "promoted", "forced", "approved", "rolled back", "reverted" or "copied", which move the alias, or
+            "refused" or "pending", which do not.
         version: the version judged.
         champion: the version that holds the alias after this entry; None where there is none.
         when: seconds since the epoch.
@@ -75,7 +76,7 @@ class Entry:
 
     @property
     def moved(self) -> bool:
-        return self.outcome != "refused"
+        return self.outcome not in ("refused", "pending")
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,21 @@ class Ledger:
             raise CheckFailed(f"the ledger of '{self.name}'", f"is broken: entry {last} is not the one its head names")
         return found
 
-    def append(self, entry: Entry, experiment: str, metrics: Mapping[str, float] | None = None) -> Entry:
-        """Writes an entry, moves the alias if it says so, and settles the head."""
+    def append(
+        self,
+        entry: Entry,
+        experiment: str,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Entry:
+        """Writes an entry, moves the alias if it says so, and settles the head.
+
+        Args:
+            entry: the next one.
+            experiment: where its run lies.
+            metrics: of the version judged.
+            tags: further tags of the run.
+        """
         spec = RunSpec(
             experiment=experiment,
             verb="promote",
@@ -131,6 +145,7 @@ class Ledger:
             "leaflab.version": str(entry.version),
             "leaflab.champion": str(entry.champion or ""),
             "leaflab.why": entry.why,
+            **(tags or {}),
         }
         with self.tracking.start(spec) as run:
             run.log(Metric(key, value) for key, value in (metrics or {}).items())
@@ -138,7 +153,7 @@ class Ledger:
             run.log(Tag(key, value) for key, value in said.items() if value)
         self._set_head(entry, "moving")
         self._carry_out(entry)
-        return Entry(**entry.plain(), run_id=run.id)
+        return replace(entry, run_id=run.id)
 
     def recover(self) -> None:
         """Finishes what a killed promotion began."""
