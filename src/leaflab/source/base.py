@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
-__all__ = ["BadLine", "Reading", "Reread", "Source"]
+    from leaflab.source.payload import Payload
+    from leaflab.source.spool import Spool
+
+__all__ = ["BadLine", "Reading", "Reread", "Source", "Stream"]
 
 T = TypeVar("T")
 
@@ -101,4 +106,27 @@ class Source(ABC):
         Raises:
             SourceError: missing, empty, unreachable, or not what it claims to be.
             ExtraError: the reader's optional package is not installed.
+        """
+
+
+class Stream(Source):
+    """Contract: a source without an end; what it delivers is in the spool before the sender is told that it arrived."""
+
+    @property
+    @abstractmethod
+    def payload(self) -> Payload:
+        """How its messages become rows."""
+
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """Where they come from, without secrets."""
+
+    @abstractmethod
+    def listening(self, spool: Spool, name: str) -> AbstractContextManager[threading.Event]:
+        """Fills the spool as long as the block lasts; the event is set when it cannot go on.
+
+        Raises:
+            SourceError: the sender cannot be reached or refuses, or the spool cannot be written.
+            ExtraError: the client's package is not installed.
         """

@@ -1,0 +1,103 @@
+"""What every way of collecting leaves behind: lineage, bad lines, and a run that tells of it."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from leaflab.identity import Digester
+from leaflab.tracking.base import RunSpec
+from leaflab.values import Input, Metric, Raw, Tag
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from leaflab.lake.base import TableVersion
+    from leaflab.source.base import BadLine
+    from leaflab.values import Item
+    from leaflab.workflow.lab import Lab
+
+__all__ = ["alone", "last_mark", "lineage", "raw_of", "record", "set_aside"]
+
+
+@contextmanager
+def alone(lab: Lab) -> Iterator[None]:
+    """One collect of a name at a time: two that read on from one mark would bring the same rows twice."""
+    lock = lab.folder / "locks" / f"collect-{lab.dataset.name}"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def last_mark(lab: Lab, table: str) -> Any:
+    """How far the source is read, as the newest version that knows says; None where none does."""
+    marks = (version.meta["mark"] for version in reversed(lab.lake.versions(table)) if "mark" in version.meta)
+    return next(marks, None)
+
+
+def lineage(uri: str, schema: pa.Schema, quarantined: int, **more: Any) -> Mapping[str, Any]:
+    """What a version records of where it came from."""
+    return {
+        "uri": uri,
+        "who": f"{getpass.getuser()}@{platform.node()}",
+        "quarantined": quarantined,
+        "schema": {field.name: str(field.type) for field in schema},
+        **more,
+    }
+
+
+def set_aside(lab: Lab, bad: Sequence[BadLine], uri: str, meta: Mapping[str, Any]) -> None:
+    """Appends bad lines to the quarantine."""
+    import pyarrow as pa
+
+    text = pa.string()
+    columns: dict[str, pa.DataType] = {"source": text, "line": pa.int64(), "rule": text, "reason": text, "raw": text}
+    rows = [
+        {"source": b.source or uri, "line": b.line, "rule": "unreadable", "reason": b.reason, "raw": b.raw} for b in bad
+    ]
+    table = pa.Table.from_pylist(rows, schema=pa.schema(columns))
+    lab.lake.write(f"quarantine/{lab.dataset.name}", table, mode="append", meta=meta)
+
+
+def raw_of(lab: Lab, version: TableVersion, quarantined: int) -> Raw:
+    """A version as what later verbs take; an appended one is digested whole."""
+    digest = version.digest
+    if not digest:
+        stream = lab.lake.stream(version.name, version.version)
+        digester = Digester(stream.schema)
+        for batch in stream:
+            digester.update(batch)
+        digest = digester.result().table
+    return Raw(
+        name=str(lab.dataset.name),
+        version=version.version,
+        digest=digest,
+        load=lambda: lab.lake.read(version.name, version.version),
+        uri=str(version.meta.get("uri", "")),
+        rows=version.rows,
+        quarantined=quarantined,
+    )
+
+
+def record(lab: Lab, raw: Raw, schema: Mapping[str, str], seconds: float, facts: Mapping[str, float]) -> None:
+    """One MLflow run a version; collecting the same rows again continues it."""
+    key = f"collect {raw.name}@{raw.version} {raw.digest}"
+    spec = RunSpec(lab.name, "collect", f"collect {raw.name}", key=key, adopt=True)
+    with lab.tracking.start(spec) as run:
+        run.log(_items(raw, schema, seconds, facts))
+
+
+def _items(raw: Raw, schema: Mapping[str, str], seconds: float, facts: Mapping[str, float]) -> Iterator[Item]:
+    yield Metric("rows/in", raw.rows + raw.quarantined)
+    yield Metric("rows/out", raw.rows)
+    yield Metric("rows/quarantined", raw.quarantined)
+    yield Metric("time/collect_seconds", seconds)
+    for name, value in facts.items():
+        yield Metric(name, value)
+    yield Tag("leaflab.source", raw.uri)
+    yield Input(raw.name, raw.digest, "raw", f"lake/raw/{raw.name}@{raw.version}", raw.rows, schema)
