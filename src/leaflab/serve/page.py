@@ -78,7 +78,7 @@ def _fields(live: Live, form: Mapping[str, str] | None, *, keys: bool) -> str:
         else:
             shown = (live.example.get(column.name) or [None])[0]
             value = "" if shown is None else str(shown)
-        label = f'<label for="{name}">{escape(column.name)}<small>{_hint(column)}</small></label>'
+        label = f'<label for="{name}">{escape(column.name)} <small>{_hint(column)}</small></label>'
         fields.append(f"<div>{label}{_input(name, value, column, live)}</div>")
     if keys:
         fields.append('<div><label for="key">API key</label><input id="key" name="key" type="password"></div>')
