@@ -77,7 +77,7 @@ def test_schemathesis_finds_nothing(server, mode):
 
 
 def fuzzed(operation, server, mode) -> list[int]:
-    """Asks what Schemathesis makes up, and returns the statuses; every answer must be one that the document promises."""
+    """Asks what Schemathesis makes up; every answer must be one that the document promises. Returns the statuses."""
     from hypothesis import HealthCheck, given, settings
     from schemathesis import GenerationMode
     from schemathesis.checks import not_a_server_error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaflab.identity import _MISSING, _mixed
+from leaflab.identity import _MISSING, mixed
 from leaflab.scorer import BadTable
 
 if TYPE_CHECKING:
@@ -53,18 +53,18 @@ class RowIds:
             return ids
         parts = [self._of_numbers(typed.numbers).T]
         parts += [self._of(typed.others[name], kind)[:, None] for name, kind in self._others]
-        total = _mixed(np.hstack(parts) ^ self._salts).sum(axis=1, dtype="uint64")
-        text = _mixed(total).astype(">u8").tobytes().hex()
+        total = mixed(np.hstack(parts) ^ self._salts).sum(axis=1, dtype="uint64")
+        text = mixed(total).astype(">u8").tobytes().hex()
         return [text[i : i + 16] for i in range(0, len(text), 16)]
 
     def _of_numbers(self, numbers: np.ndarray) -> np.ndarray:
-        words = _mixed((numbers + 0.0).view("uint64"))
+        words = mixed((numbers + 0.0).view("uint64"))
         words[np.isnan(numbers)] = _MISSING
         return words
 
     def _of(self, values: Any, kind: str) -> np.ndarray:
         if kind == "time":
-            words = _mixed(values.view("uint64"))
+            words = mixed(values.view("uint64"))
             words[values == np.iinfo("int64").min] = _MISSING
             return words
         return np.array([self._word(value) for value in values], dtype="uint64")
