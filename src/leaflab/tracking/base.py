@@ -137,6 +137,20 @@ class Registry(ABC):
         """The rows shown with a version's model, column name to values; empty where it has none."""
         return {}
 
+    def digest(self, version: Version) -> str:
+        """Identity of all files of a version, as they are in the store now (32 hex characters)."""
+        from leaflab.identity import fold
+
+        return fold(self.scorer(version).files())
+
+    def export(self, version: Version, folder: Path) -> None:
+        """Writes a version's files, with what loads them, into a new folder.
+
+        Raises:
+            ModelError: its files are missing.
+        """
+        self.scorer(version).save(folder)
+
     def ways(self, version: Version) -> Mapping[str, Callable[[pd.DataFrame], np.ndarray]]:
         """How a version can be asked: name of the way to a function from raw rows to scores."""
         return {"files": self.scorer(version).score}

@@ -97,7 +97,7 @@ class ClientWriter(Writer):
     def log(self, run_id: str, batch: Batch) -> None:
         models = {self._model(run_id, model): model for model in batch.models}
         self._pairs(run_id, batch)
-        self._points(run_id, linked(batch, models))
+        self.log_points(run_id, linked(batch, models))
         if batch.inputs:
             self.client.log_inputs(run_id, [dataset_input(i) for i in batch.inputs])
         self._artifacts(run_id, batch.artifacts)
@@ -105,7 +105,7 @@ class ClientWriter(Writer):
     def annotate(self, run_id: str, batch: Batch) -> None:
         self.log(run_id, replace(batch, points=[]))
         model = newest_model(self.client, run_id)
-        self._points(run_id, [(p, model.model_id if model else None) for p in batch.points])
+        self.log_points(run_id, [(p, model.model_id if model else None) for p in batch.points])
 
     def children(self, parent: str, children: Sequence[Child]) -> None:
         experiment_id = self.client.get_run(parent).info.experiment_id
@@ -197,7 +197,8 @@ class ClientWriter(Writer):
         changed = [RunTag(f"param.{k}", v) for k, v in piece.params.items() if there.get(k, v) != v]
         self.client.log_batch(run_id, params=fresh, tags=[*changed, *(RunTag(k, v) for k, v in piece.tags.items())])
 
-    def _points(self, run_id: str, points: Sequence[tuple[Point, str | None]]) -> None:
+    def log_points(self, run_id: str, points: Sequence[tuple[Point, str | None]]) -> None:
+        """Adds points, each with the model it belongs to."""
         from mlflow.entities import Metric
 
         made = [Metric(*p, model_id=model_id, run_id=run_id) for p, model_id in points]

@@ -98,6 +98,15 @@ class Projector:
             count += 1
         return count
 
+    def elsewhere(self) -> set[str]:
+        """Other stores that records of dead processes wait for."""
+        uris = set()
+        for spool in found(self._root):
+            if spool.head["uri"] != self._store:
+                uris.add(spool.head["uri"])
+            spool.close(remove=False)
+        return uris
+
     def put(self, spool: Spool, op: Op) -> None:
         """Journals an operation; it reaches the store in the background."""
         spool.append(op)

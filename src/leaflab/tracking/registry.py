@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import ModelError
@@ -130,6 +133,32 @@ class MlflowRegistry(Registry):
         with told(self.address):
             location = self._client.get_model_version_download_uri(version.name, str(version.number))
             return loaded(self.address, location, f"models:/{version.name}/{version.number}")
+
+    def digest(self, version: Version) -> str:
+        with tempfile.TemporaryDirectory() as scratch, told(self.address):
+            return folder_digest(self._folder(version, Path(scratch)))
+
+    def export(self, version: Version, folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch, told(self.address):
+            shutil.copytree(self._folder(version, Path(scratch)), folder)
+
+    def _folder(self, version: Version, scratch: Path) -> Path:
+        """The version's model folder: where it lies, or a copy fetched into `scratch`.
+
+        Raises:
+            ModelError: it is gone.
+        """
+        uri = f"models:/{version.name}/{version.number}"
+        location = self._client.get_model_version_download_uri(version.name, str(version.number))
+        folder = local_path(location)
+        if folder is None:
+            from mlflow.artifacts import download_artifacts
+
+            with current(self.address):
+                folder = Path(download_artifacts(uri, dst_path=str(scratch)))
+        if not (folder / "MLmodel").is_file():
+            raise ModelError(f"The model {uri}", "has lost its files", got=str(folder))
+        return folder
 
     def ways(self, version: Version) -> Mapping[str, Callable[[pd.DataFrame], np.ndarray]]:
         from leaflab.tracking.asking import as_pyfunc, as_rest, asked
