@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -42,7 +42,7 @@ class Windows(Default):
 
     every: str = "10min"
     device: list[str] = Field(default_factory=lambda: ["topic"])
-    aggregates: list[Aggregate] = Field(default_factory=lambda: ["mean", "min", "max", "slope", "last", "count"])
+    aggregates: list[Aggregate] = Field(default_factory=lambda: list(get_args(Aggregate)))
     lags: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     horizon: Annotated[int, Field(ge=0)] = 0
 
