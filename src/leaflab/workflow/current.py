@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leaflab.errors import ConfigError, DataError
-from leaflab.serve.answers import named
+from leaflab.serve.answers import joined_ids, named
 from leaflab.values import ROW_ID
 from leaflab.watch.look import Window
 from leaflab.watch.policy import seconds_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from leaflab.scorer import Scorer
     from leaflab.workflow.evidence import Subject
     from leaflab.workflow.lab import Lab
 
@@ -53,10 +54,19 @@ def current_table(lab: Lab) -> pa.Table:
                 else "neither a file nor a lake table"
             )
             raise ConfigError("`current`", f"must name something to look at ({what})", got=wanted)
-        table = lab.lake.read(name, int(version) if version else None)
+        table = _answered(lab, lab.lake.read(name, int(version) if version else None))
     if not table.num_rows:
         raise DataError(f"'{wanted}'", "holds no rows")
     return table
+
+
+def _answered(lab: Lab, table: pa.Table) -> pa.Table:
+    """Rows of the inference log that the watched alias answered; rows of any other table as they are."""
+    import pyarrow.compute as pc
+
+    if not {"alias", "request_id"} <= set(table.column_names):
+        return table
+    return table.filter(pc.equal(table["alias"], lab.monitor.alias))
 
 
 @dataclass(frozen=True)
@@ -82,14 +92,14 @@ def windows(lab: Lab, subject: Subject, raw: pa.Table) -> Iterator[Window]:
     if read.times is not None:
         order = np.argsort(np.nan_to_num(read.times, nan=-np.inf), kind="stable")
     for label, rows in _cut(lab.monitor.window, order, read.times):
-        yield _window(subject, read, label, rows)
+        yield _window(subject, read, label or Path(lab.current or "").name, rows)
 
 
 def _read(lab: Lab, subject: Subject, raw: pa.Table) -> _Read:
     from leaflab.scorer import parse
 
     scorer = subject.scorer
-    table = raw.select([c.name for c in scorer.columns if c.name in raw.column_names]).to_pandas()
+    table = _inputs(scorer, raw)
     columns: dict[str, pd.Series[Any]] = {}
     bad: dict[str, np.ndarray] = {}
     for column in scorer.columns:
@@ -106,12 +116,27 @@ def _read(lab: Lab, subject: Subject, raw: pa.Table) -> _Read:
 
     frame = pd.DataFrame(columns)
     absent = frozenset(c.name for c in scorer.columns) - set(table.columns)
-    if ROW_ID in raw.column_names:
-        ids = np.asarray(raw[ROW_ID].to_pandas().astype("str"))
-    else:
-        ids = np.asarray(named(scorer, raw.combine_chunks().to_batches()[0], frame).to_pandas().astype("str"))
+    ids = _ids(subject, raw, frame)
     truth, delay, notes = _truth(lab, subject, raw, ids)
     return _Read(frame, ids, truth, bad, absent, _times(subject, frame, raw), delay, notes)
+
+
+def _ids(subject: Subject, raw: pa.Table, frame: pd.DataFrame) -> np.ndarray:
+    """Row ids: those of the log, those of the dataset's id columns, else made from content."""
+    wanted = subject.dataset.roles.ids
+    if ROW_ID in raw.column_names:
+        return np.asarray(raw[ROW_ID].to_pandas().astype("str"))
+    if wanted and set(wanted) <= set(raw.column_names):
+        return np.asarray(joined_ids(raw, wanted), dtype="str")
+    return np.asarray(named(subject.scorer, raw.combine_chunks().to_batches()[0], frame).to_pandas().astype("str"))
+
+
+def _inputs(scorer: Scorer, raw: pa.Table) -> pd.DataFrame:
+    """The model's columns of the raw table; in the log, an input whose name was taken is called `NAME (input)`."""
+    logged = "request_id" in raw.column_names
+    names = {c.name: f"{c.name} (input)" for c in scorer.columns if logged and f"{c.name} (input)" in raw.column_names}
+    names |= {c.name: c.name for c in scorer.columns if c.name in raw.column_names and c.name not in names}
+    return raw.select(list(names.values())).rename_columns(list(names)).to_pandas()
 
 
 def _times(subject: Subject, frame: pd.DataFrame, raw: pa.Table) -> np.ndarray | None:
@@ -146,13 +171,16 @@ def _truth(lab: Lab, subject: Subject, raw: pa.Table, ids: np.ndarray) -> tuple[
         return np.full(len(ids), np.nan), None, [f"{name} needs the columns row_id and {target}: no labels are used"]
     keys = labels[ROW_ID].astype("str")
     notes = (
-        [f"{twice:,} rows have more than one label: the latest counts"]
+        [f"rows with more than one label, of which the latest counts: {twice:,}"]
         if (twice := int(keys.duplicated().sum()))
         else []
     )
     lost = int((~keys.isin(set(ids))).sum())
-    notes += [f"{lost:,} labels match no current row"] if lost else []
-    latest = labels.assign(**{ROW_ID: keys}).drop_duplicates(ROW_ID, keep="last").set_index(ROW_ID)[column]
+    notes += [f"labels that match no current row: {lost:,}"] if lost else []
+    ordered = labels.assign(**{ROW_ID: keys})
+    if "time" in labels:
+        ordered = ordered.sort_values("time", kind="stable")
+    latest = ordered.drop_duplicates(ROW_ID, keep="last").set_index(ROW_ID)[column]
     found = latest.reindex(ids)
     notes += [f"{int(found.notna().sum()):,} of {len(ids):,} rows have their label"]
     return _coded(dataset.classes, found), _delay(raw, labels, ids), notes
@@ -186,7 +214,7 @@ def _word(label: Any) -> str:
 
 def _cut(how: str | int | None, order: np.ndarray, times: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
     if how is None:
-        yield "all rows", order
+        yield "", order
     elif str(how).isdigit():
         for start in range(0, len(order), int(how)):
             rows = order[start : start + int(how)]

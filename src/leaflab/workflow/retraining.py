@@ -78,7 +78,9 @@ def _labelled(lab: Lab, current: pd.DataFrame, target: str) -> pd.DataFrame | No
         name = f"truth/{lab.name}"
         if name not in lab.lake.tables() or "row_id" not in current.columns:
             return None
-        truth = lab.lake.read(name).to_pandas().drop_duplicates("row_id", keep="last").set_index("row_id")
+        truth = lab.lake.read(name).to_pandas()
+        truth = truth.sort_values("time", kind="stable") if "time" in truth.columns else truth
+        truth = truth.drop_duplicates("row_id", keep="last").set_index("row_id")
         column = target if target in truth.columns else "truth"
         current = current.assign(**{target: truth[column].reindex(current["row_id"]).to_numpy()})
     found = current[current[target].notna()]

@@ -1,0 +1,180 @@
+"""The monitor end to end on a real store: quiet, alarms with a memory, late truth, a watch that lasts."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from leaflab.app import main
+from leaflab.drift.categories import Categories
+from leaflab.drift.chi2 import Chi2
+from leaflab.drift.classifier import Classifier
+from leaflab.drift.ks import KS
+from leaflab.drift.missing import Missing
+from leaflab.drift.prediction import Prediction
+from leaflab.drift.schema import Schema
+from leaflab.errors import ConfigError, DataError, ModelError
+from leaflab.workflow.monitor import monitor
+
+TESTS = (Schema(), Missing(), KS(), Chi2(), Categories(), Prediction(), Classifier())
+
+
+def rows(seed: int, count: int = 1500, shift: float = 0.0, twist: float = 2.0, start: int = 100_000) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=(2, count))
+    x = x + shift
+    return pd.DataFrame({
+        "key": [f"k{start + i}" for i in range(count)], "x": x, "z": z,
+        "colour": rng.choice(["red", "green", "blue"], count),
+        "y": np.where(rng.random(count) < 1 / (1 + np.exp(-twist * x)), "yes", "no"),
+    })  # fmt: skip
+
+
+@pytest.fixture
+def watched(bench):
+    """A champion of 'toy', and `look(frame, **settings)`."""
+    bench.train(skill=0.9, alias="champion")
+    lab = replace(bench.lab, verb="monitor", drift={test.name: test for test in TESTS})
+
+    def look(frame=None, current=None, **settings):
+        if frame is not None:
+            current = str(lab.home / "current.csv")
+            frame.to_csv(current, index=False)
+        return monitor(replace(lab, current=current, monitor=replace(lab.monitor, **settings)))
+
+    look.lab = lab
+    return look
+
+
+def test_quiet_where_nothing_differs_and_everything_is_recorded(watched):
+    done = watched(rows(1))
+    assert (done.exit_code, done.looks, done.alarms) == (0, 1, ())
+    assert "quiet" in str(done)
+    run = watched.lab.tracking.get(done.run_id)
+    assert (run.status, run.tags["leaflab.verb"], run.tags["leaflab.state"]) == ("FINISHED", "monitor", "quiet")
+    assert run.metrics["realised/log_loss"] == pytest.approx(run.metrics["estimated/log_loss"], abs=0.05)
+    page = watched.lab.tracking.artifact(done.run_id, "report.html").read_text()
+    assert page.index("<svg") < page.index("Every test")
+    assert "<script" not in page and "<link" not in page and "<img" not in page
+
+
+def test_alarms_go_on_in_one_run_and_are_told_once(watched, caplog):
+    first = watched(rows(2, shift=1.0))
+    assert first.exit_code == 3
+    told = caplog.text.count("alarm")
+    assert any("'x'" in alarm.cause for alarm in first.alarms)
+    second = watched(rows(3, shift=1.0))
+    assert (second.run_id, second.exit_code) == (first.run_id, 3)
+    assert caplog.text.count("alarm") == told
+    known = {a.id: a for a in second.alarms}
+    assert all(known[a.id].first_seen == a.first_seen and known[a.id].looks == 2 for a in first.alarms if a.id in known)
+    quiet = watched(rows(4, shift=1.0), acknowledge=("all",))
+    assert quiet.exit_code in (0, 3)
+    assert all(a.acknowledged for a in quiet.alarms if a.id in known)
+    history = json.loads(watched.lab.tracking.artifact(first.run_id, "history.json").read_text())
+    assert [step["step"] for step in history] == [1, 2, 3]
+    with pytest.raises(ConfigError, match=r"`monitor\.acknowledge` must name an alarm"):
+        watched(rows(4), acknowledge=("nonsense",))
+
+
+def test_flipped_labels_are_a_concept_and_a_missing_column_is_named(watched):
+    families = {alarm.family for alarm in watched(rows(5, twist=-1.0)).alarms}
+    assert "concept" in families
+    done = watched(rows(6).drop(columns=["x"]))
+    assert any("'x' is gone" in alarm.cause for alarm in done.alarms)
+
+
+def test_windows_by_rows_are_steps(watched):
+    done = watched(pd.concat([rows(7, 1000), rows(8, 1000, shift=1.5)]), window=1000)
+    assert (done.looks, done.exit_code) == (2, 3)
+    with pytest.raises(ConfigError, match=r"`monitor\.window` needs a time column"):
+        watched(rows(7), window="1d")
+
+
+def test_truth_comes_later_by_row_id(watched, caplog):
+    frame = rows(9)
+    caplog.set_level("INFO")
+    watched(frame.drop(columns=["y"]))
+    assert "no labels have come yet" in caplog.text
+    ids = frame["key"].tolist()
+    labels = pa.table({"row_id": [*ids, ids[0], "nobody"], "truth": [*frame["y"], "no", "yes"]})
+    watched.lab.lake.write("truth/toy", labels)
+    done = watched(frame.drop(columns=["y"]))
+    assert "of which the latest counts: 1" in caplog.text
+    assert "labels that match no current row: 1" in caplog.text
+    run = watched.lab.tracking.get(done.run_id)
+    assert run.metrics["rows/labelled"] == len(frame)
+    assert "estimate_error/log_loss" in run.metrics
+
+
+def test_a_lake_table_and_its_versions_can_be_looked_at(watched):
+    watched.lab.lake.write("raw/new", pa.Table.from_pandas(rows(10), preserve_index=False))
+    watched.lab.lake.write("raw/new", pa.Table.from_pandas(rows(11, shift=2.0), preserve_index=False))
+    assert watched(current="raw/new@0").exit_code == 0
+    assert watched(current="raw/new").exit_code == 3
+
+
+def test_bad_input_gets_a_sentence(watched, bench):
+    with pytest.raises(ConfigError, match="`current` is not set"):
+        watched()
+    with pytest.raises(ConfigError, match="neither a file nor a lake table"):
+        watched(current="nowhere.csv")
+    with pytest.raises(ConfigError, match="has no inference log yet"):
+        watched(current="inferences")
+    with pytest.raises(DataError, match="has none of the columns"):
+        watched(pd.DataFrame({"other": [1, 2]}))
+    with pytest.raises(ConfigError, match=r"`monitor\.every` must be a span of time"):
+        watched(rows(1), watch=True, every="soon")
+    nothing = replace(watched.lab, name="nobody", current="x.csv")
+    with pytest.raises(ModelError, match="'nobody'"):
+        monitor(nothing)
+    tiny = watched(rows(12, 15))
+    assert tiny.exit_code == 0
+    broken = rows(13).astype({"x": "object"})
+    broken["x"] = "n/a?"
+    assert any("no longer holds numbers" in alarm.cause for alarm in watched(broken).alarms)
+
+
+def test_the_watch_outlives_a_bad_window_and_a_restart(watched, caplog):
+    good = rows(14)
+    path = Path(watched.lab.home / "current.csv")
+    pd.DataFrame({"other": [1]}).to_csv(path, index=False)
+    lab = watched.lab
+    caplog.set_level("INFO")
+    seen = []
+
+    def swap(record):
+        if "the watch goes on" in record.getMessage():
+            good.to_csv(path, index=False)
+            seen.append(record)
+        return True
+
+    import logging
+
+    logging.getLogger("leaflab.workflow.watching").addFilter(swap)
+    asked = replace(lab.monitor, watch=True, every="0.3s", looks=2)
+    done = monitor(replace(lab, current=str(path), monitor=asked))
+    assert (done.exit_code, len(seen)) == (0, 1)
+    state = json.loads((lab.folder / "monitor" / "toy.json").read_text())
+    assert state["next"] > time.time() - 5
+    again = monitor(replace(lab, current=str(path), monitor=replace(asked, every="0.1s", looks=1)))
+    assert again.run_id == done.run_id
+    assert "The next look is in" in caplog.text
+
+
+def test_the_command_answers_with_exit_code_three(watched, capsys):
+    frame = rows(15, shift=1.5)
+    frame.to_csv("new.csv", index=False)
+    assert main(["monitor", "name=toy", "current=new.csv", "drift=[schema,ks,missing]"]) == 3
+    out = capsys.readouterr().out
+    assert "toy version 1:" in out
+    assert "Retraining: the policy is never to retrain." in out
+    rows(16).to_csv("same.csv", index=False)
+    assert main(["monitor", "name=toy", "current=same.csv", "drift=[schema,ks,missing]"]) == 0
