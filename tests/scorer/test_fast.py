@@ -27,6 +27,16 @@ COLUMNS = (
 FEATURES = (
     *(Feature(name, name, "number") for name in ("n", "euro", "flag")),
     Feature("town", "town", "codes", {"levels": ["Paris", "Rome", "1"]}, categorical=True),
+    Feature("town is Rome", "town", "level", {"level": "Rome"}),
+    Feature("mean of town", "town", "mean", {"levels": ["Paris", "1"], "values": [0.25, 0.5], "default": 0.4}),
+    Feature("hash of town", "town", "hash", {"buckets": 16}),
+    *(Feature(f"word {k} of town", "town", "word", {"of": 4, "bucket": k}) for k in range(4)),
+    Feature("no town", "town", "missing"),
+    Feature("no n", "n", "missing"),
+    Feature("scaled n", "n", "scaled", {"fill": 1.5, "center": 0.1, "scale": 3.0}),
+    Feature("rank of euro", "euro", "scaled", {"quantiles": [-1.0, 0.0, 5.0], "references": [0.0, 0.5, 1.0]}),
+    *(Feature(f"n {op} euro", "n", op, {"other": "euro"}) for op in ("ratio", "product", "sum", "difference")),
+    Feature("cycle of day", "day", "cycle", {"part": "hour", "period": 24, "axis": "sin"}),
     *(Feature(f"{part} of day", "day", "part", {"part": part}) for part in PARTS),
     Feature("epoch_days of code", "code", "part", {"part": "epoch_days"}),
 )
@@ -160,10 +170,11 @@ def test_what_is_not_finite_is_refused(value):
 
 
 def test_what_it_remembers_is_bounded(monkeypatch):
-    from leaflab.scorer import fast
+    from leaflab.scorer import fast, fastencoder
 
-    monkeypatch.setattr(fast, "_REMEMBERED", 10)
+    for module in (fast, fastencoder):
+        monkeypatch.setattr(module, "REMEMBERED", 10)
     model = Fast(SCORER)
     for i in range(100):
         model.score({"n": [str(i)], "euro": [1], "flag": [True], "town": [f"t{i}"], "day": [None]}, 1)
-    assert max(len(memo) for memo in (*model._memos.values(), *model._lookups.values())) <= 12
+    assert max(len(memo) for memo in (*model._memos.values(), *model._encoder.memos.values())) <= 12

@@ -66,7 +66,8 @@ class Encoder:
             values = frame[feature.column]
             if feature.op in PAIRS:
                 other = frame[feature.state["other"]]
-                matrix[:, position] = PAIRS[feature.op](_number(values, {}), _number(other, {}))
+                with np.errstate(over="ignore", invalid="ignore"):
+                    matrix[:, position] = PAIRS[feature.op](_number(values, {}), _number(other, {}))
             elif feature.op == "word":
                 if feature.column not in counts:
                     counts[feature.column] = word_counts(values, feature.state["of"])

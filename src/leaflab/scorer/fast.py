@@ -14,17 +14,14 @@ from typing import Any
 import numpy as np
 
 from .columns import _NOUN, BadTable, Column, _numeric_markers, _word, parse
-from .encoder import OPS, PAIRS, Feature
+from .fastencoder import NEVER, REMEMBERED, FastEncoder
 from .score import Scorer
 from .single import RowByRow
 
 __all__ = ["Fast", "Typed"]
 
 _PLAIN = {int, float, bool, type(None)}
-_REMEMBERED = 1 << 16
 _ROW_BY_ROW = 8
-_NEVER = np.iinfo("int64").min
-_MICROSECONDS = {"hour": (3_600_000_000, 24), "minute": (60_000_000, 60), "second": (1_000_000, 60)}
 
 Values = Mapping[str, Sequence[Any]]
 
@@ -61,15 +58,8 @@ class Fast:
         self._rules = {i: (markers, scale) for i, markers, scale in numbers if markers or scale != 1.0}
         self._booleans = len(numbers) < len(self.numeric)
         self._memos: dict[str, dict[str, Any]] = {c.name: {} for c in scorer.columns}
-        straight = [(j, self._place[f.column]) for j, f in enumerate(scorer.encoder.features) if self._is_straight(f)]
-        self._to, self._from = [list(part) for part in zip(*straight, strict=True)] if straight else ([], [])
-        taken = set(self._to)
-        self._derived = [(j, f) for j, f in enumerate(scorer.encoder.features) if j not in taken]
-        self._lookups: dict[int, dict[str | None, float]] = {j: {} for j, _ in self._derived}
+        self._encoder = FastEncoder(scorer.encoder, self._place)
         self._rows = RowByRow(scorer.predictor, len(scorer.encoder.features))
-
-    def _is_straight(self, feature: Feature) -> bool:
-        return feature.op == "number" and feature.column in self._place
 
     def typed(self, values: Values, rows: int) -> Typed:
         """Types raw values, column name to one value a row.
@@ -86,7 +76,7 @@ class Fast:
         others: dict[str, Any] = {c.name: self._read(c, values.get(c.name, nothing)) for c in self._others}
         for c in self._others:
             if c.kind == "time":
-                others[c.name] = np.array([_NEVER if v is None else v for v in others[c.name]], dtype="int64")
+                others[c.name] = np.array([NEVER if v is None else v for v in others[c.name]], dtype="int64")
         return Typed(rows, numbers, others)
 
     def _numbers(self, raw: list[Sequence[Any]], rows: int) -> np.ndarray:
@@ -123,7 +113,7 @@ class Fast:
             words = [w if type(w) is str else np.nan if w is None or w in markers else w * scale for w in words]
         unknown = dict.fromkeys(w for w in words if type(w) is str and w not in memo)
         if unknown:
-            if len(memo) > _REMEMBERED:
+            if len(memo) > REMEMBERED:
                 self._memos[column.name] = memo = {}
                 unknown = dict.fromkeys(w for w in words if type(w) is str)
             known, bad = _parsed(list(unknown), column)
@@ -135,35 +125,7 @@ class Fast:
 
     def matrix(self, typed: Typed) -> np.ndarray:
         """The matrix the predictor reads: float64, shape (rows, features)."""
-        matrix = np.empty((typed.rows, len(self.scorer.encoder.features)))
-        if self._to:
-            matrix[:, self._to] = typed.numbers[self._from].T
-        for j, feature in self._derived:
-            matrix[:, j] = self._feature(j, feature, typed)
-        return matrix
-
-    def _feature(self, j: int, feature: Feature, typed: Typed) -> Any:
-        if feature.op in PAIRS:
-            one, other = self._place[feature.column], self._place[feature.state["other"]]
-            return PAIRS[feature.op](typed.numbers[one], typed.numbers[other])
-        if feature.column in self._place:
-            import pandas as pd
-
-            return OPS[feature.op](pd.Series(typed.numbers[self._place[feature.column]]), feature.state)
-        values = typed.others[feature.column]
-        if isinstance(values, np.ndarray):
-            return _of_time(values, feature)
-        lookup = self._lookups[j]
-        unknown = dict.fromkeys(v for v in values if v not in lookup)
-        if unknown:
-            import pandas as pd
-
-            if len(lookup) > _REMEMBERED:
-                self._lookups[j] = lookup = {}
-                unknown = dict.fromkeys(values)
-            found = OPS[feature.op](pd.Series(list(unknown), dtype="str"), feature.state)
-            lookup.update(zip(unknown, found.tolist(), strict=True))
-        return [lookup[v] for v in values]
+        return self._encoder.encode(typed)
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         """Probabilities, shape (rows, classes), or values, shape (rows,)."""
@@ -231,23 +193,3 @@ def _refusal(column: Column, value: Any, row: int) -> BadTable:
     shown = repr(value)
     shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
     return BadTable(f"column {column.name!r} must hold {_NOUN[column.kind]}, got {shown}", (column.name,), row)
-
-
-def _of_time(micros: np.ndarray, feature: Feature) -> np.ndarray:
-    """A feature of times; the common parts by arithmetic."""
-    gone = micros == _NEVER
-    part = feature.state.get("part", "") if feature.op == "part" else ""
-    if part == "epoch_days":
-        found = micros / 86_400e6
-    elif part == "dayofweek":
-        found = (micros // 86_400_000_000 + 3) % 7
-    elif part in _MICROSECONDS:
-        unit, cycle = _MICROSECONDS[part]
-        found = micros // unit % cycle
-    elif part == "month":
-        found = micros.view("datetime64[us]").astype("datetime64[M]").view("int64") % 12 + 1
-    else:
-        import pandas as pd
-
-        return OPS[feature.op](pd.Series(micros.view("datetime64[us]")), feature.state)
-    return np.where(gone, np.nan, found)
