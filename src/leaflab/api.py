@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from leaflab.workflow.lab import Lab
     from leaflab.workflow.promote import Promoted
     from leaflab.workflow.run import Ran
-    from leaflab.workflow.sweep import Swept
+    from leaflab.workflow.swept import Swept
 
     Frame = pd.DataFrame | pa.Table
 

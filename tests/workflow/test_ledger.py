@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from leaflab.errors import CheckFailed
+from leaflab.errors import CheckFailed, TrackingError
 from leaflab.tracking import opening
 from leaflab.tracking.registry import MlflowRegistry
 from leaflab.workflow import ledger as module
@@ -43,10 +43,8 @@ def in_child(work):
         return pid
     try:
         opening._clients.clear()
-        work()
-        os._exit(0)
-    except CheckFailed:
-        os._exit(3)
+        done = work()
+        os._exit(done.exit_code if done else 0)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -177,11 +175,11 @@ def test_a_ledger_without_its_last_entry_or_with_a_changed_one_is_broken(bench):
     tracking = bench.lab.tracking
     head = tracking.registry.model_tags("toy")["leaflab.ledger"]
     tracking.registry.tag("toy", None, {"leaflab.ledger": head.replace("1:", "2:", 1)})
-    with pytest.raises(CheckFailed, match="entry 2 is missing"):
+    with pytest.raises(TrackingError, match="entry 2 is missing"):
         entries(bench)
     tracking.registry.tag("toy", None, {"leaflab.ledger": head})
     path = tracking.artifact(run, module._FILE)
     plain = json.loads(path.read_text())
     path.write_text(json.dumps(plain | {"who": "nobody@nowhere"}))
-    with pytest.raises(CheckFailed, match="entry 1 was changed afterwards"):
+    with pytest.raises(TrackingError, match="entry 1 was changed afterwards"):
         promote(replace(bench.lab))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from leaflab.errors import CheckFailed, ConfigError, DataError, ModelError
+from leaflab.errors import ConfigError, DataError, ModelError, TrackingError
 from leaflab.workflow.ledger import Ledger
 from leaflab.workflow.promote import promote
 
@@ -43,9 +43,10 @@ def test_a_better_challenger_takes_over_and_a_worse_one_is_refused_with_the_reas
     bench.train(skill=1.0)
     assert "version 2 is champion instead of version 1" in promote(bench.lab).headline
     bench.train(skill=0.5)
-    with pytest.raises(CheckFailed, match="toy version 3 was refused by beats_champion: Worse: gain in log_loss") as refusal:
-        promote(bench.lab)
-    assert refusal.value.exit_code == 3
+    refusal = promote(bench.lab)
+    assert (refusal.outcome, refusal.exit_code) == ("refused", 3)
+    assert "toy version 3 was refused by beats_champion" in refusal.headline
+    assert "Worse: gain in log_loss" in str(refusal)
     assert aliases(bench) == {"champion": 2, "challenger": 3}
     assert [e.outcome for e in ledger(bench)] == ["promoted", "promoted", "refused"]
     assert [e.champion for e in ledger(bench)] == [1, 2, 2]
@@ -136,5 +137,5 @@ def test_an_entry_changed_by_hand_breaks_the_chain(bench):
     path = bench.lab.tracking.artifact(first.run_id, "gate-record.json")
     plain = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**plain, "why": "nothing to see"}), encoding="utf-8")
-    with pytest.raises(CheckFailed, match="is broken: entry 1 was changed afterwards"):
+    with pytest.raises(TrackingError, match="is broken: entry 1 was changed afterwards"):
         ledger(bench)

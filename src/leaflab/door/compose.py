@@ -66,8 +66,9 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
     rooms["home"] = Path(plain["home"]).resolve()
     dataset = rooms["dataset"]
     stem = rooms["source"].default_name or choices.get("experiment")
-    named = dataset.resolved(name=_name("dataset.name", dataset.name) or _slug(stem))
-    rooms |= {"dataset": named, "name": _name("name", plain["name"]) or named.name}
+    name = _name("name", plain["name"])
+    named = dataset.resolved(name=_name("dataset.name", dataset.name) or _slug(stem) or name)
+    rooms |= {"dataset": named, "name": name or named.name}
     if not rooms["name"]:
         raise _nameless(verb)
     logged = masked(_resolved(config, keep_environment=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from leaflab.errors import DataError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
-from leaflab.values import Input, Judged, Metric, Tag
+from leaflab.values import Input, Judged, Metric, Shown, Tag
 from leaflab.workflow.evidence import Subject, asked_version, judged, look_tags, subject_of_run, subject_of_version
 from leaflab.workflow.reporting import recalibrated, report
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class Evaluated(Shown):
     """What an evaluation found.
 
     Args:

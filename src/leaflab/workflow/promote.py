@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from leaflab.errors import CheckFailed, ConfigError, DataError, ModelError
+from leaflab.errors import ConfigError, DataError, ModelError
 from leaflab.tracking.base import RunSpec
+from leaflab.values import Shown
 from leaflab.workflow.delivery import deliver
 from leaflab.workflow.evidence import gather, look_tags, subject_of_version
 from leaflab.workflow.judging import against, candidate, holder, new_entry, previous_champion, record_of, table_of
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Promoted:
+class Promoted(Shown):
     """What a promotion came to.
 
     Args:
@@ -56,7 +57,7 @@ def promote(lab: Lab) -> Promoted:
         ConfigError: a forced promotion or a rollback without `promote.why`.
         ModelError: there is no such version, or it cannot be compared with the champion.
         DataError: the dataset has no test rows (under `run`: not applicable).
-        CheckFailed: the gates refused, or somebody moved the alias without a record; everything is recorded.
+        CheckFailed: somebody moved the alias without a record.
     """
     asked = lab.promote
     if (asked.force or asked.rollback) and not (asked.why or "").strip():
@@ -99,12 +100,7 @@ def _settle(
     entry = replace(entry, record=record_of(lab, evidence, verdicts, champion))
     metrics = {f"test/{name}": value for name, value in evidence.challenger.metrics.items()}
     written = ledger.append(entry, lab.name, metrics, {**look_tags(subject), "mlflow.note.content": summarised(entry)})
-    if outcome == "refused":
-        for line in table_of(verdicts):
-            _log.info("%s", line)
-        reasons = "; ".join(f"{v.name}: {v.sentence.rstrip('.')}" for v in blocking)
-        raise CheckFailed(str(challenger), f"was refused by {reasons}")
-    return replace(done, run_id=written.run_id)
+    return replace(done, run_id=written.run_id, exit_code=3 if outcome == "refused" else 0)
 
 
 def _sentence(challenger: Version, champion: Version | None, outcome: str, blocking: list[Verdict]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leaflab.values import Shown
 from leaflab.workflow.collect import collect
 from leaflab.workflow.evaluate import evaluate
 from leaflab.workflow.prepare import prepare
@@ -15,33 +16,40 @@ if TYPE_CHECKING:
     from leaflab.workflow.evaluate import Evaluated
     from leaflab.workflow.lab import Lab
     from leaflab.workflow.promote import Promoted
-    from leaflab.workflow.sweep import Swept
+    from leaflab.workflow.swept import Swept
 
 __all__ = ["Ran", "run"]
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a whole run left behind; `promoted` is None where there was no test set to judge on."""
+class Ran(Shown):
+    """What a whole run left behind."""
 
     swept: Swept
-    evaluated: Evaluated | None
-    promoted: Promoted | None
+    evaluated: Evaluated
+    promoted: Promoted
     exit_code: int = 0
 
+    @property
+    def headline(self) -> str:
+        return f"{self.swept.headline}; {self.promoted.headline}"
+
     def __str__(self) -> str:
-        return "\n".join(str(part) for part in (self.swept, self.evaluated, self.promoted) if part is not None)
+        return f"{self.swept}\n{self.evaluated}\n{self.promoted}"
+
+    def _repr_html_(self) -> str:
+        return self.swept._repr_html_() + self.evaluated._repr_html_() + self.promoted._repr_html_()
 
 
 def run(lab: Lab) -> Ran:
-    """From a source to a judged champion.
+    """From a source to a judged champion; `exit_code` is 3 where the gates refused it.
 
     Raises:
-        CheckFailed: a leak was found, or the gates refused the challenger; everything up to there is recorded.
+        CheckFailed: a leak was found; everything up to there is recorded.
     """
     raw = collect(lab)
     dataset = prepare(lab, raw)
     swept = sweep(lab, dataset)
     evaluated = evaluate(lab, swept)
     promoted = promote(lab)
-    return Ran(swept, evaluated, promoted)
+    return Ran(swept, evaluated, promoted, exit_code=max(swept.exit_code, promoted.exit_code))
