@@ -12,7 +12,7 @@ from pydantic import Field
 
 from leaflab.model.base import Fitted, Fold, Model, Problem
 from leaflab.model.parameters import DEFAULTS, check, divided
-from leaflab.model.portfolio import portfolio
+from leaflab.model.portfolio import counts, portfolio
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = ["LightGBM"]
 
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 _BY_METRIC = {"mae": "regression_l1", "mape": "mape"}
+_OF_CATEGORIES = {"cat_smooth", "cat_l2", "max_cat_to_onehot", "max_cat_threshold", "min_data_per_group"}
 _CURVE = 100
 
 
@@ -57,11 +58,12 @@ class LightGBM(Model):
         check(params)
 
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
-        left_out = set(self.params) | (set() if problem.categorical else {"cat_smooth", "cat_l2", "max_cat_to_onehot"})
+        left_out = set(self.params) | (set() if problem.categorical else _OF_CATEGORIES)
+        left_out |= set() if counts(problem) and problem.metric.name == "rmse" else {"objective"}
         return {name: spec for name, spec in default.items() if name not in left_out}
 
     def portfolio(self, problem: Problem) -> list[dict[str, Any]]:
-        return portfolio(problem)
+        return [p for p in portfolio(problem) if not set(p) & set(self.params)] or [{}]
 
     def predictor(self, texts: Sequence[str], weights: Sequence[float]) -> Predictor:
         from leaflab.scorer.predictor import Boosters

@@ -157,6 +157,7 @@ ALIASES: Mapping[str, str] = {
 }
 
 DEFAULTS: Mapping[str, Any] = {
+    "objective": "regression",
     "learning_rate": 0.1,
     "num_leaves": 31,
     "max_depth": -1,

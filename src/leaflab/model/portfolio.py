@@ -1,4 +1,4 @@
-"""What to try first: strong LightGBM configurations for a task, a size and a width."""
+"""What to try first: strong LightGBM configurations for a task and a size, unlike each other so that they blend well."""
 
 from __future__ import annotations
 
@@ -7,56 +7,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leaflab.model.base import Problem
 
-__all__ = ["portfolio"]
+__all__ = ["counts", "portfolio"]
+
+_FEW = 2_000
+
+_SHALLOW = {"learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.9}
+_DEEP = {"learning_rate": 0.07, "num_leaves": 255, "min_data_in_leaf": 5, "bagging_fraction": 0.9, "lambda_l2": 1.0}
+_RANDOM = {"extra_trees": True, "learning_rate": 0.2, "num_leaves": 127, "min_data_in_leaf": 5}
+_SAMPLED = {
+    "learning_rate": 0.06, "num_leaves": 63, "feature_fraction": 0.6, "bagging_fraction": 0.8, "lambda_l2": 2.0
+}  # fmt: skip
+_SMALL = [
+    {"learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 5, "feature_fraction": 0.7, "bagging_fraction": 0.8},
+    {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 10, "feature_fraction": 0.5, "lambda_l2": 5.0},
+    {"extra_trees": True, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 3},
+]
+
+
+def counts(problem: Problem) -> bool:
+    """Whether the target could be a count, an amount or a duration: never negative, so that a log link makes sense."""
+    return problem.task == "regression" and problem.target.min() >= 0 and problem.target.max() > 0
 
 
 def portfolio(problem: Problem) -> list[dict[str, Any]]:
-    """LightGBM's defaults first, then configurations unlike each other, the likeliest winners first."""
-    rows = problem.boundary
-    small = rows < 2_000
-    leaf = 5 if small else 20
-    found: list[dict[str, Any]] = [{}]
-    if small:
-        found.append(
-            {
-                "learning_rate": 0.05,
-                "num_leaves": 7,
-                "min_data_in_leaf": leaf,
-                "feature_fraction": 0.7,
-                "bagging_fraction": 0.8,
-            }
-        )
-        found.append(
-            {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 10, "feature_fraction": 0.5, "lambda_l2": 5.0}
-        )
-        return found
-    found.append(
-        {
-            "learning_rate": 0.05,
-            "num_leaves": 63,
-            "min_data_in_leaf": leaf,
-            "feature_fraction": 0.6,
-            "bagging_fraction": 0.8,
-            "lambda_l2": 1.0,
-        }
-    )
-    found.append(
-        {
-            "learning_rate": 0.08,
-            "num_leaves": 127,
-            "min_data_in_leaf": 10,
-            "feature_fraction": 0.5,
-            "bagging_fraction": 0.9,
-            "lambda_l2": 5.0,
-        }
-    )
-    found.append(
-        {
-            "learning_rate": 0.1,
-            "num_leaves": 15,
-            "min_data_in_leaf": 50,
-            "feature_fraction": 0.8,
-            "bagging_fraction": 0.9,
-        }
-    )
+    """LightGBM's defaults first, then shallow, deep, randomised and column-sampled trees; the log link where it may fit."""
+    few = problem.boundary < _FEW
+    found: list[dict[str, Any]] = [{}, *(_SMALL if few else [_SHALLOW, _DEEP, _RANDOM, _SAMPLED])]
+    if counts(problem) and problem.metric.name == "rmse":
+        linked = _SMALL[0] if few else _SAMPLED
+        found[2:2] = [{**linked, "objective": "poisson"}]
     return found

@@ -27,6 +27,7 @@ __all__ = ["Final", "Refit"]
 
 _CANDIDATES = 12
 _STEPS = 10
+_MOST = 0.65
 _SAFETY = 1.15
 _HURRY = 10.0
 _NEARLY = 0.7
@@ -67,29 +68,46 @@ class Refit:
     stopping: Stopping
     place: Place
     _members: dict[tuple[int, int | None], tuple[Path, Path | None]] = field(default_factory=dict)
+    _chosen_for: tuple[int, ...] = ()
+    _reserved: float = 0.0
 
     def reserve(self, trials: Sequence[Trial]) -> float:
-        """Seconds the members will take, from what their trials took; at most 60 % of the budget."""
-        chosen = self._best(trials)[: self.top]
-        if not chosen or self.budget.seconds is None:
+        """Seconds the members will take, from what their trials took; a share of the budget at most."""
+        if self.budget.seconds is None:
             return 0.0
-        work = [self._cost(t) * len(self._missing) for t in chosen]
-        wait = _SAFETY * (sum(work) / self.pool.size + 0.3 * max(self._cost(t) for t in chosen))
-        return min(0.6 * self.budget.seconds, wait + 0.02 * self.budget.seconds)
+        known = tuple(t.number for t in trials if counts(t))
+        if known != self._chosen_for:
+            self._chosen_for, self._reserved = known, self._needed(self._choose(trials, float("inf")))
+        return min(_MOST * self.budget.seconds, self._reserved + 0.02 * self.budget.seconds)
+
+    def _needed(self, chosen: Sequence[Trial], folds: int | None = None) -> float:
+        """Seconds to fit the chosen configurations on what is missing (or so many folds) with all workers."""
+        work = sum(self._cost(t) for t in chosen) * (len(self._missing) if folds is None else folds)
+        return _SAFETY * (work / self.pool.size + 0.3 * max((self._cost(t) for t in chosen), default=0.0))
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
-        self._best_of = {t.number: t for t in trials}
-        ranked = self._best(trials)[:_CANDIDATES]
-        weights = self._weights(ranked, range(self.judged)) if self.kind == "blend" else [1.0]
-        order = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
-        chosen = [trial for weight, trial in order if weight > 0][: self.top]
-        chosen += [t for t in ranked if t not in chosen][: self.top - len(chosen)] if self.kind == "blend" else []
+        chosen = self._choose(trials, self._left())
         for trial in chosen:
             for number in range(self.judged):
                 self._keep(trial.number, number, trial.files)
-        self._fit_missing(self._affordable(chosen))
+        self._fit_missing([(trial, number) for number in self._missing for trial in chosen])
         return self._final(chosen)
+
+    def _choose(self, trials: Sequence[Trial], seconds: float) -> list[Trial]:
+        """The configurations of the final model, the heaviest first, as many as can be fitted in the time left.
+
+        Where not even two more folds of each would fit, the configuration that costs most for its weight is given up.
+        """
+        ranked = self._best(trials)[:_CANDIDATES]
+        while True:
+            weights = self._weights(ranked, range(self.judged)) if self.kind == "blend" and ranked else [1.0]
+            pairs = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
+            chosen = [(weight, trial) for weight, trial in pairs if weight > 0][: self.top]
+            if len(chosen) < 2 or self._needed([t for _, t in chosen], min(2, len(self._missing))) <= seconds:
+                return [trial for _, trial in chosen]
+            costly = max(chosen, key=lambda pair: self._cost(pair[1]) / pair[0])[1]
+            ranked = [t for t in ranked if t.number != costly.number]
 
     @property
     def _missing(self) -> list[int | None]:
@@ -122,20 +140,6 @@ class Refit:
         if model is not None:
             self._members[trial, number] = (model, Path(folder) / f"scores-{number}.npy")
 
-    def _affordable(self, chosen: Sequence[Trial]) -> list[tuple[Trial, int | None]]:
-        """What is fitted, the best configuration first, as far as the time left carries."""
-        wanted = [(trial, number) for trial in chosen for number in self._missing]
-        left = self._left()
-        if left == float("inf"):
-            return wanted
-        capacity, taken = left * self.pool.size / _SAFETY, []
-        for trial, number in wanted:
-            capacity -= self._cost(trial)
-            if capacity < 0 and taken:
-                break
-            taken.append((trial, number))
-        return taken
-
     def _left(self) -> float:
         left = self.budget.left if self.budget.end is None else self.budget.end - time.monotonic()
         return min(left, _HURRY) if self.stopping.asked else left
@@ -146,8 +150,9 @@ class Refit:
         running: dict[int, tuple[Trial, int | None]] = {}
         queue = list(enumerate(wanted))
         while queue or running:
-            while queue and len(running) < self.pool.size and (deadline is None or time.monotonic() < deadline):
-                place, (trial, number) = queue.pop(0)
+            while len(running) < self.pool.size and (ready := self._in_time(queue, deadline)):
+                queue.remove(ready)
+                place, (trial, number) = ready
                 self.pool.submit(place, self._job(trial, number, deadline))
                 running[place] = (trial, number)
             if not running:
@@ -156,6 +161,15 @@ class Refit:
                 trial, number = running.pop(event.number)
                 if event.kind == "done":
                     self._take(trial, number, event.result)
+
+    def _in_time(
+        self, queue: Sequence[tuple[int, tuple[Trial, int | None]]], deadline: float | None
+    ) -> tuple[int, tuple[Trial, int | None]] | None:
+        """The first in the queue that can be expected to end before the deadline."""
+        if deadline is None:
+            return queue[0] if queue else None
+        left = deadline - time.monotonic()
+        return next((job for job in queue if self._cost(job[1][0]) < left), None)
 
     def _job(self, trial: Trial, number: int | None, deadline: float | None) -> Fit:
         rounds = None
@@ -178,13 +192,10 @@ class Refit:
         have = {t.number: [n for (number, n) in self._members if number == t.number] for t in chosen}
         if self._missing == [None]:
             have = {number: [None] if None in own else own for number, own in have.items()}
-        everywhere = [t for t in chosen if set(range(len(self.folds))) <= set(have[t.number])]
-        folds: Any = range(self.judged)
         used = [t for t in chosen if len(have[t.number]) > 1] or chosen[:1]
+        folds: Any = sorted(set.intersection(*({n for n in have[t.number] if n is not None} for t in used)) or {0})
         if self._missing == [None]:
-            used = [t for t in chosen if have[t.number] == [None]] or chosen[:1]
-        elif everywhere:
-            used, folds = everywhere, range(len(self.folds))
+            used, folds = [t for t in chosen if have[t.number] == [None]] or chosen[:1], range(self.judged)
         shares = self._weights(used, folds) if len(used) > 1 else [1.0]
         texts: list[str] = []
         weights: list[float] = []

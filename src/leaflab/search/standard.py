@@ -48,7 +48,7 @@ class Standard(Search):
     validation: Literal["holdout", "kfold", "repeated", "group", "time"] = "holdout"
     folds: Annotated[int, Field(ge=2, le=50)] = 5
     refit: Literal["best", "bag", "blend"] = "blend"
-    top: Annotated[int, Field(ge=1, le=20)] = 3
+    top: Annotated[int, Field(ge=1, le=20)] = 4
     bins: Literal["shared", "per_fold"] = "shared"
     portfolio: bool = True
     ordered: bool = False

@@ -62,6 +62,7 @@ class Study:
         """Puts configurations at the head of an empty study; they are tried exactly as given."""
         if self._study.get_trials(deepcopy=False):
             return
+        self.remember(first=len(configurations))
         for params in configurations:
             shown = clamped({**defaults, **params}, self._varying)
             self._study.enqueue_trial(shown, user_attrs={_AS: dict(params)})
@@ -94,10 +95,10 @@ class Study:
         return dict(trial.user_attrs[_AS]) if _AS in trial.user_attrs else {**self._fixed, **drawn}
 
     def pruned(self, number: int, step: int, value: float) -> bool:
-        """Reports a value and asks the pruner."""
+        """Reports a value and asks the pruner; configurations put first are seen to their end, for they are few and unlike."""
         trial = self._asked[number]
         trial.report(value, step)
-        return trial.should_prune()
+        return number >= self.recall("first", 0) and trial.should_prune()
 
     def tell(self, trial: Trial) -> None:
         """Finishes a trial, and makes it survive a crash."""
