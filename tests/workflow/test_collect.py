@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,6 +16,7 @@ from leaflab.errors import LakeError, SourceError
 from leaflab.identity import digest
 from leaflab.lake.delta import Delta
 from leaflab.source.file import File
+from leaflab.source.media import Images
 from leaflab.source.sql import Sql
 from leaflab.tracking.memory import Memory
 from leaflab.values import Roles
@@ -196,3 +198,25 @@ def test_an_earlier_version_is_used_as_it_was(lab: Any, tmp_path: Path) -> None:
     raw = collect(replace(made, lake=replace(made.lake, version=0)))
     assert (raw.version, raw.digest, raw.table.to_pydict()) == (0, first.digest, {"n": [1]})
     assert len(made.lake.versions("raw/t")) == 2
+
+
+def test_media_are_kept_once_and_indexed(lab: Any, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed", exc_type=ImportError)
+    for name, shade in (("cat/a.png", 10), ("cat/b.png", 10), ("dog/c.png", 200)):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        image.new("L", (8, 6), shade).save(tmp_path / "in" / name)
+    (tmp_path / "in" / "dog" / "d.png").write_bytes(b"broken")
+    source = Images(path=str(tmp_path / "in"), cache=str(tmp_path / "cache"), features=["size", "colour"])
+    made = replace(lab("none"), source=source)
+    raw = collect(made)
+    collect(made)
+    assert (raw.rows, raw.quarantined) == (3, 1)
+    assert made.lake.read("quarantine/t").column("raw").to_pylist() == ["dog/d.png"]
+    index = made.lake.read("media/index").to_pylist()
+    assert [(i["path"], i["label"], i["width"], i["height"]) for i in index] == [
+        ("cat/a.png", "cat", 8, 6), ("cat/b.png", "cat", 8, 6), ("dog/c.png", "dog", 8, 6)
+    ]  # fmt: skip
+    kept = [p for p in (tmp_path / "lake" / "media").iterdir() if p.is_file()]
+    assert {p.name for p in kept} == {i["digest"] for i in index}
+    assert len(kept) == 2
+    assert all(hashlib.sha256(p.read_bytes()).hexdigest() == p.name for p in kept)

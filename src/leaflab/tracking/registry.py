@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import ModelError
+from leaflab.identity import fold
 from leaflab.tracking.base import Registry
 from leaflab.tracking.batch import legal
 from leaflab.tracking.opening import current, opened, told
+from leaflab.tracking.places import local_path
 from leaflab.tracking.reading import example_of, loaded, newest_model
 from leaflab.values import Version
 
@@ -136,7 +139,7 @@ class MlflowRegistry(Registry):
 
     def digest(self, version: Version) -> str:
         with tempfile.TemporaryDirectory() as scratch, told(self.address):
-            return folder_digest(self._folder(version, Path(scratch)))
+            return _digest(self._folder(version, Path(scratch)))
 
     def export(self, version: Version, folder: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch, told(self.address):
@@ -189,3 +192,10 @@ def _version(made: Any, aliases: list[str] | None = None) -> Version:
         tags=dict(made.tags),
         created=made.creation_timestamp / 1000,
     )
+
+
+def _digest(folder: Path) -> str:
+    """Identity of every file of a folder, by name and content; what is left behind by reading it is passed over."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    kept = [p for p in files if p.name != "registered_model_meta"]
+    return fold({p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept})

@@ -266,6 +266,8 @@ def looks(lab: Lab, subject: Subject) -> int:
 def _extra(lab: Lab, subject: Subject, before: Subject | None, table: pa.Table) -> dict[str, Any]:
     """What single gates ask for; what takes time is made only where its gate was chosen."""
     found: dict[str, Any] = {"leaks": subject.dataset.facts.get("leaks", [])}
+    if subject.version:
+        found["files"] = lab.tracking.registry.digest(subject.version)
     if subject.version and "parity" in lab.gate:
         ways = lab.tracking.registry.ways(subject.version)
         found["parity"] = parity_report(subject.scorer, ways, subject.dataset.parts["test"])

@@ -88,6 +88,7 @@ def record_of(lab: Lab, evidence: Evidence, verdicts: Sequence[Verdict], champio
         "champion": dict(evidence.champion.metrics) if evidence.champion else {},
         "previous": champion.number if champion else None,
         "model": evidence.challenger.facts.get("digest", ""),
+        "files": evidence.extra.get("files", ""),
         "run": evidence.challenger.facts.get("run_id", ""),
         "dataset": evidence.dataset.id,
         "digests": dict(evidence.dataset.digests),

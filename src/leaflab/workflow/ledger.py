@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaflab.errors import CheckFailed, TrackingError
+from leaflab.errors import TrackingError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Metric, Tag
@@ -98,7 +98,7 @@ class Ledger:
         """The entries, oldest first, after checking the chain.
 
         Raises:
-            CheckFailed: an entry is missing, or was changed after it was written.
+            TrackingError: an entry is missing, or was changed after it was written.
         """
         last, digest, _ = self.head
         runs = {int(r.tags["leaflab.entry"]): r for r in self._runs() if r.tags.get("leaflab.entry", "").isdigit()}
@@ -107,14 +107,16 @@ class Ledger:
             run = runs.get(number)
             file = self.tracking.artifact(run.id, _FILE) if run else None
             if run is None or file is None:
-                raise CheckFailed(f"the ledger of '{self.name}'", f"is broken: entry {number} is missing")
+                raise TrackingError(f"the ledger of '{self.name}'", f"is broken: entry {number} is missing")
             entry = Entry(**json.loads(file.read_text(encoding="utf-8")), run_id=run.id)
             before = found[-1].hash if found else ""
             if entry.number != number or entry.previous != before or run.tags.get("leaflab.hash") != entry.hash:
-                raise CheckFailed(f"the ledger of '{self.name}'", f"is broken: entry {number} was changed afterwards")
+                raise TrackingError(f"the ledger of '{self.name}'", f"is broken: entry {number} was changed afterwards")
             found.append(entry)
         if found and found[-1].hash != digest:
-            raise CheckFailed(f"the ledger of '{self.name}'", f"is broken: entry {last} is not the one its head names")
+            raise TrackingError(
+                f"the ledger of '{self.name}'", f"is broken: entry {last} is not the one its head names"
+            )
         return found
 
     def append(

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import json
+
+from leaflab.app import main
+
+
+def test_the_ledger_shows_every_judgement_and_what_ci_needs(judged, capsys, tmp_path):
+    assert main(["ledger", "toy"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert [word in line for word, line in zip(["promoted", "promoted", "refused", "rolled back"], lines, strict=True)]
+    assert "refused     version 3 against beats_champion, champion 2" in lines[2]
+    assert main(["ledger", "toy", "--json"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert [e["previous"] for e in plain[1:]] == [e["hash"] for e in plain[:-1]]
+    assert main(["ledger", "toy", "--markdown", "--junit", str(tmp_path / "gates.xml")]) == 0
+    assert "| beats_champion | ❌ failed |" in capsys.readouterr().out
+    assert '<failure message="Worse' in (tmp_path / "gates.xml").read_text(encoding="utf-8")
