@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
 __all__ = ["Lake", "TableVersion"]
@@ -95,6 +97,14 @@ class Lake(ABC):
             LakeError: the version that raw tables are pinned to does not exist.
         """
         return next(reversed(self.versions(name)), None)
+
+    @abstractmethod
+    def keep(self, file: Path, digest: str) -> None:
+        """Keeps a file as `media/<digest>`; one that is there already is kept once.
+
+        Raises:
+            LakeError: the lake cannot be written.
+        """
 
     @abstractmethod
     def tables(self) -> list[str]:

@@ -18,6 +18,8 @@ from leaflab.lake.store import Store, actions
 from leaflab.option import option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
@@ -101,7 +103,7 @@ class Delta(Lake):
         schema, added = joined(pa.schema(table.schema().to_arrow()), new, name, new_columns)
         if added:
             note = {"mode": "append", "added": 0, "meta": {"columns added": added.names}}
-            fields: list[Field] = Schema.from_arrow(added).fields
+            fields: list[Any] = Schema.from_arrow(added).fields
             table.alter.add_columns(fields, commit_properties=CommitProperties({"leaflab": json.dumps(note)}))
         return schema
 
@@ -187,6 +189,10 @@ class Delta(Lake):
     def tables(self) -> list[str]:
         with self.store.failures("tables", "read"):
             return self.store.tables()
+
+    def keep(self, file: Path, digest: str) -> None:
+        with self.store.failures(f"media/{digest}", "written"):
+            self.store.keep(file, digest)
 
     def current(self, name: str) -> TableVersion | None:
         with self.store.failures(name, "read"):

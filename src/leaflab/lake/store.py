@@ -130,6 +130,21 @@ class Store:
         at = next((entry["version"] for entry in log if note_of(entry).get("id") == ours), None)
         return next((version for version in self.versions(name) if version.version == at), None)
 
+    def keep(self, file: Path, digest: str) -> None:
+        """Copies a file to `media/<digest>`; it appears there whole or not at all."""
+        import shutil
+
+        from pyarrow.fs import FileType
+
+        files = self.files("media")
+        if files.get_file_info(digest).type == FileType.File:
+            return
+        fresh = f"{digest}.partial" if "://" not in self.root else digest  # an object appears when it is whole
+        with file.open("rb") as source, files.open_output_stream(fresh) as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        if fresh != digest:
+            files.move(fresh, digest)
+
     @contextmanager
     def failures(self, name: str, what: str) -> Iterator[None]:
         """The store's own failures as one sentence."""

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import pyarrow as pa
 
     from leaflab.source.payload import Payload
     from leaflab.source.spool import Spool
 
-__all__ = ["BadLine", "Reading", "Reread", "Source", "Stream"]
+__all__ = ["BadLine", "Kept", "Reading", "Reread", "Source", "Stream"]
 
 T = TypeVar("T")
 
@@ -29,6 +30,29 @@ class BadLine:
     reason: str
     raw: str
     source: str = ""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that the lake should keep beside the rows made from it.
+
+    Args:
+        file: where it lies.
+        path: its name in the folder that was read.
+        digest: SHA-256 of its bytes (64 hex characters).
+        kind: "images", "audio" or "video".
+        size: bytes.
+        shape: `width` and `height` in pixels, `duration` in seconds, where it has them.
+        label: its label, where it has one.
+    """
+
+    file: Path
+    path: str
+    digest: str
+    kind: str
+    size: int
+    shape: Mapping[str, float]
+    label: str | None = None
 
 
 class Reread(Exception):
@@ -53,6 +77,7 @@ class Reading:
         uri: where it came from, without secrets.
         bad: lines set aside, complete only after the last batch.
         notes: sentences for the user (`3 blank rows dropped`).
+        media: files to keep in the lake beside the rows.
         mark: called after the last batch, how far the source was read, as JSON; None where it cannot tell.
     """
 
@@ -61,6 +86,7 @@ class Reading:
     uri: str
     bad: list[BadLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    media: list[Kept] = field(default_factory=list)
     mark: Callable[[], Any] | None = None
 
     def stream(self) -> pa.RecordBatchReader:

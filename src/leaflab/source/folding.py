@@ -61,27 +61,26 @@ def batch_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordB
     """
     import pyarrow as pa
 
-    arrays = [pa.array([_fitted(row.get(f.name), f.type) for row in rows], f.type) for f in schema]
+    arrays = [pa.array(_fitted([row.get(f.name) for row in rows], f.type), f.type) for f in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _fitted(value: Any, kind: pa.DataType) -> Any:
+def _fitted(values: list[Any], kind: pa.DataType) -> list[Any]:
+    """Values as a column of this type takes them."""
     import pyarrow as pa
 
-    if value is None:
-        return None
     if pa.types.is_string(kind):
-        return _text(value)
-    if pa.types.is_timestamp(kind) and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return dt.datetime(value.year, value.month, value.day)
-    fits = wider(type_of([value]), kind) == kind
-    if not fits:
-        raise ValueError(f"{value!r} in a column of {kind}")
-    return value
+        return [_text(value) for value in values]
+    if wider(type_of(values), kind) != kind:
+        odd = next(value for value in values if wider(type_of([value]), kind) != kind)
+        raise ValueError(f"{odd!r} in a column of {kind}")
+    if pa.types.is_timestamp(kind):
+        return [dt.datetime(v.year, v.month, v.day) if type(v) is dt.date else v for v in values]
+    return values
 
 
 def _text(value: Any) -> str | None:
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

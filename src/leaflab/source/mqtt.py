@@ -182,7 +182,9 @@ class _Connection:
                 if taken:
                     self._spool.append([message for message, _, _ in taken])
             except OSError as error:
-                self.error = SourceError("the spool", f"cannot be written ({error.strerror})", hint="make room and go on")
+                self.error = SourceError(
+                    "the spool", f"cannot be written ({error.strerror})", hint="make room and go on"
+                )
                 self.failed.set()
                 return
             for _, number, qos in taken:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from leaflab.errors import SourceError
 from leaflab.identity import fold
 from leaflab.source.base import Stream
-from leaflab.workflow.collecting import alone, last_mark, lineage, raw_of, record, set_aside
+from leaflab.workflow.collecting import alone, keep_media, last_mark, lineage, raw_of, record, set_aside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,6 +75,7 @@ def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -
         yield from () if first is None else (first,)
         yield from reading.batches
         _quarantine(lab, reading)
+        keep_media(lab, reading)
 
     def meta() -> dict[str, object]:
         mark = {"mark": reading.mark()} if reading.mark else {}

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from leaflab.lake.base import TableVersion
-    from leaflab.source.base import BadLine
+    from leaflab.source.base import BadLine, Reading
     from leaflab.values import Item
     from leaflab.workflow.lab import Lab
 
-__all__ = ["alone", "last_mark", "lineage", "raw_of", "record", "set_aside"]
+__all__ = ["alone", "keep_media", "last_mark", "lineage", "raw_of", "record", "set_aside"]
 
 
 @contextmanager
@@ -62,6 +62,32 @@ def set_aside(lab: Lab, bad: Sequence[BadLine], uri: str, meta: Mapping[str, Any
     ]
     table = pa.Table.from_pylist(rows, schema=pa.schema(columns))
     lab.lake.write(f"quarantine/{lab.dataset.name}", table, mode="append", meta=meta)
+
+
+def keep_media(lab: Lab, reading: Reading) -> None:
+    """Keeps the files of a reading, each once, and says in the table `media/index` where they came from."""
+    if not reading.media:
+        return
+    import datetime as dt
+
+    import pyarrow as pa
+
+    text, now = pa.string(), dt.datetime.now(dt.UTC)
+    columns: dict[str, pa.DataType] = {"path": text, "digest": text, "kind": text, "size": pa.int64(), "label": text}
+    columns |= dict.fromkeys(("width", "height", "duration"), pa.float64())
+    columns |= {"source": text, "collected_at": pa.timestamp("us", "UTC")}
+    name = "media/index"
+    there = lab.lake.read(name, columns=["source", "path", "digest"]) if lab.lake.current(name) else None
+    known = set() if there is None else set(zip(*(c.to_pylist() for c in there.columns), strict=True))
+    rows = []
+    for each in reading.media:
+        if (reading.uri, each.path, each.digest) in known:
+            continue
+        lab.lake.keep(each.file, each.digest)
+        facts = {"path": each.path, "digest": each.digest, "kind": each.kind, "size": each.size, "label": each.label}
+        rows.append({**facts, **each.shape, "source": reading.uri, "collected_at": now})
+    if rows:
+        lab.lake.write(name, pa.Table.from_pylist(rows, schema=pa.schema(columns)), mode="append")
 
 
 def raw_of(lab: Lab, version: TableVersion, quarantined: int) -> Raw:
