@@ -88,6 +88,7 @@ def configured(lab: Lab) -> Iterator[Item]:
     import yaml
 
     yield Artifact("config.yaml", yaml.safe_dump(dict(lab.config), allow_unicode=True, sort_keys=False))
+    yield Artifact("overrides.json", json.dumps(lab.overrides))
     for override in lab.overrides:
         key, sign, value = override.partition("=")
         if sign:
