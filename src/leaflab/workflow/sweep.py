@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from leaflab.console import progress
 from leaflab.identity import fold
 from leaflab.model.dummy import Dummy
 from leaflab.model.linear import Linear
@@ -18,7 +19,7 @@ from leaflab.workflow.swept import Swept
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import Run
-    from leaflab.values import Dataset
+    from leaflab.values import Dataset, Trial
     from leaflab.workflow.lab import Lab
 
 __all__ = ["RESULTS_VERSION", "sweep", "sweep_id"]
@@ -78,8 +79,15 @@ def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
     problem, encoder = problem_of(dataset, lab.metric)
     recorder = Recorder(lab, dataset, encoder, identity, run, problem.metric.name)
     baselines = {"dummy": Dummy(), "linear": Linear()}
-    place = Place(identity, lab.folder / "sweeps" / identity, lab.seed, baselines, recorder.trial)
-    found = lab.search.run(problem, lab.model, lab.executor, place)
+    budget = {key: getattr(lab.search, key, None) for key in ("trials", "seconds")}
+    with progress(problem.metric.name, problem.metric.direction, **budget) as shown:
+
+        def watch(trial: Trial) -> None:
+            recorder.trial(trial)
+            shown(trial)
+
+        place = Place(identity, lab.folder / "sweeps" / identity, lab.seed, baselines, watch)
+        found = lab.search.run(problem, lab.model, lab.executor, place)
     scorer = scorer_of(dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members)})
     version = recorder.finish(found, scorer)
     return Swept(
