@@ -58,7 +58,7 @@ class Local(Executor):
         from multiprocessing import forkserver
 
         _context()
-        with _no_main():
+        with _no_main(), _one_thread():
             forkserver.ensure_running()
 
     def layout(self, rows: int) -> tuple[int, int]:
@@ -88,6 +88,21 @@ def _no_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What is started inside gets one thread for numpy's algebra; LightGBM is told its threads with each fit."""
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    os.environ |= dict.fromkeys(before, "1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @dataclass

@@ -155,6 +155,8 @@ class _Work:
         if self.state not in ("complete", "deadline") or (self.state == "deadline" and judge is None):
             self.values += [course.curve[-1][1]] if course.curve else []
             return
+        if judge and judge.native:
+            self.phases[f"train/{judge.metric.name}"] = float(booster.eval_train()[0][2])
         self._keep(booster, number, course.best_round)
         self._lap("predict_seconds", clock)
 

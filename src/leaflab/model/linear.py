@@ -36,7 +36,7 @@ class Linear(Model):
     """
 
     alpha: Annotated[float, Field(gt=0)] = 1e-4
-    max_rows: Annotated[int, Field(ge=100)] = 50_000
+    max_rows: Annotated[int, Field(ge=100)] = 20_000
     max_levels: Annotated[int, Field(ge=1)] = 50
 
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:

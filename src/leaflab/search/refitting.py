@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from leaflab.identity import fold as identity
 from leaflab.search.base import Fit
 from leaflab.search.blending import greedy
 from leaflab.search.driving import counts
+from leaflab.search.frontier import fastest, frontier
 
 if TYPE_CHECKING:
     from leaflab.executor.base import Pool
@@ -52,7 +53,8 @@ class Refit:
     """Chooses configurations and fits their members within the time left.
 
     Args:
-        kind: "best" refits the best trial on all rows, "bag" averages its folds, "blend" the folds of the best `top`.
+        kind: "best" refits the best trial on all rows, "bag" averages its folds, "blend" the folds of the best `top`,
+            "fastest" refits the fastest trial within `within` of the best, cut to the fewest trees.
         top: configurations of a blend.
         problem, folds, judged: what is learnt; the first `judged` folds were fitted by every trial.
         pool, budget, stopping, place: where it happens.
@@ -67,6 +69,7 @@ class Refit:
     budget: Budget
     stopping: Stopping
     place: Place
+    within: float = 0.005
     _members: dict[tuple[int, int | None], tuple[Path, Path | None]] = field(default_factory=dict)
     _chosen_for: tuple[int, ...] = ()
     _reserved: float = 0.0
@@ -87,12 +90,18 @@ class Refit:
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
-        chosen = self._choose(trials, self._left())
+        chosen = self._choose(trials, self._left()) if self.kind != "fastest" else self._fastest(trials)
         for trial in chosen:
             for number in range(self.judged):
                 self._keep(trial.number, number, trial.files)
         self._fit_missing([(trial, number) for number in self._missing for trial in chosen])
         return self._final(chosen)
+
+    def _fastest(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The fastest trial that is good enough, as if it had stopped there."""
+        point = fastest(frontier(trials, self.problem.metric), self.problem.metric, self.within)
+        trial = next(t for t in trials if t.number == point.trial)
+        return [replace(trial, facts={**trial.facts, **{f"rounds/{f}": float(point.rounds) for f in range(self.judged)}})]
 
     def _choose(self, trials: Sequence[Trial], seconds: float) -> list[Trial]:
         """The configurations of the final model, the heaviest first, as many as can be fitted in the time left.
@@ -112,7 +121,7 @@ class Refit:
     @property
     def _missing(self) -> list[int | None]:
         """What a chosen configuration is still to be fitted on; None: all rows."""
-        if self.kind == "best" or len(self.folds) == 1:
+        if self.kind in ("best", "fastest") or len(self.folds) == 1:
             return [None]
         return list(range(self.judged, len(self.folds)))
 

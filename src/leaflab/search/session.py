@@ -16,6 +16,7 @@ from leaflab.search.base import Fit, Found
 from leaflab.search.benches import Benches
 from leaflab.search.budget import Budget
 from leaflab.search.driving import Driver, counts, trial_of
+from leaflab.search.notes import notes
 from leaflab.search.refitting import Final, Refit
 from leaflab.search.study import Study, plain_of, trial_from
 from leaflab.search.validation import folds
@@ -56,7 +57,8 @@ class Session:
             self.place.watch(trial)
         budget = Budget(self.search.seconds, self.search.trials, float(study.recall("spent", 0.0)), opened)
         if (final := self._kept(study, budget, done)) is not None:
-            return self._found(done, final, self._baselines_kept(study), {}, resumed=len(done), complete=True)
+            notes = tuple(study.recall("notes", ()))
+            return self._found(done, final, self._baselines_kept(study), {}, notes=notes, resumed=len(done), complete=True)
         return self._continued(study, budget, done)
 
     def _continued(self, study: Study, budget: Budget, done: list[Trial]) -> Found:
@@ -68,8 +70,10 @@ class Session:
         bench = Benches({name: m.bench(self.problem, cut, store, self.search.bins) for name, m in models.items()})
         resumed, seconds = len(done), {"open": time.monotonic() - budget.started}
         with self.executor.open(bench, len(self.problem.target)) as pool:
-            kind = self.search.refit if self.model.blends else "best"
-            refit = Refit(kind, self.search.top, self.problem, cut, judged, pool, budget, self.stopping, self.place)
+            kind = self.search.refit if self.search.pick == "best" else "fastest"
+            kind = kind if self.model.blends else "best"
+            refit = Refit(kind, self.search.top, self.problem, cut, judged, pool, budget, self.stopping, self.place,
+                          self.search.within)  # fmt: skip
             driver = Driver(study, pool, budget, self.stopping, self.place, tuple(range(judged)), self._by,
                             refit.reserve, self.search.ordered, done)  # fmt: skip
             driver.run()
@@ -81,7 +85,11 @@ class Session:
             baselines = self._baselines(study, pool)
         _removed(store)
         trials = sorted(driver.done, key=lambda t: t.number)
-        return self._found(trials, final, baselines, seconds, resumed=resumed, complete=False)
+        dummy = baselines["dummy"][0].value if "dummy" in baselines else None
+        said = notes(self.problem, cut, trials, self._varying, dummy)
+        study.remember(notes=list(said))
+        study.journal.flush()
+        return self._found(trials, final, baselines, seconds, notes=said, resumed=resumed, complete=False)
 
     def _study(self) -> Study:
         pruner = pruners.made(self.search.pruner)
@@ -89,6 +97,7 @@ class Session:
         searched = self.model.space(self.problem, self.search.space)
         self.model.check(list(searched))
         varying, fixed = space.distributions(searched)
+        self._varying = varying
         study.prepare(self.search.sampler, self.place.seed, varying, fixed)
         first = self.model.portfolio(self.problem) if self.search.portfolio else [{}]
         first = [first[0], *[dict(p) for p in self.place.earlier], *first[1:]]

@@ -36,6 +36,8 @@ class Standard(Search):
         bins: "shared" bins all rows once (bin edges see the validation rows, a mild leak); "per_fold" bins each fold.
         portfolio: whether strong configurations are tried first.
         ordered: trials in generations, so that parallel workers change nothing; slower.
+        pick: "best" refits as `refit` says; "fastest" takes the fastest trial, cut to the fewest trees, that is good enough.
+        within: how much worse than the best a good enough one may be, as a share of the loss.
         fresh: forget what this sweep did before.
         warm_start: a run id, or a name whose sweeps' best parameters are tried first.
     """
@@ -52,6 +54,8 @@ class Standard(Search):
     bins: Literal["shared", "per_fold"] = "shared"
     portfolio: bool = True
     ordered: bool = False
+    pick: Literal["best", "fastest"] = "best"
+    within: Annotated[float, Field(ge=0, le=1)] = 0.005
     fresh: bool = False
     warm_start: str | None = None
 
@@ -62,7 +66,7 @@ class Standard(Search):
             "pruner": repr(self.pruner),
             "space": self.space,
             "validation": [self.validation, self.folds],
-            "refit": [self.refit, self.top],
+            "refit": [self.refit, self.top] if self.pick == "best" else [self.pick, self.within],
             "bins": self.bins,
             "portfolio": self.portfolio,
             "ordered": self.ordered,
