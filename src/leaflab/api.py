@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leaflab.door.quoting import quote
 from leaflab.errors import ConfigError, ModelError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from leaflab.workflow.run import Ran
     from leaflab.workflow.swept import Swept
 
-    Frame = pd.DataFrame | pa.Table
+    Frame: TypeAlias = pd.DataFrame | pa.Table
 
 __all__ = ["Loaded", "collect", "evaluate", "load", "prepare", "promote", "run", "sweep"]
 
