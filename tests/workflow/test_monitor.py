@@ -178,3 +178,31 @@ def test_the_command_answers_with_exit_code_three(watched, capsys):
     assert "Retraining: the policy is never to retrain." in out
     rows(16).to_csv("same.csv", index=False)
     assert main(["monitor", "name=toy", "current=same.csv", "drift=[schema,ks,missing]"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learn_on", ["since_drift", "weighted"])
+def test_an_alarm_closes_the_loop_through_the_gates(home, capsys, learn_on):
+    rng = np.random.default_rng(0)
+
+    def stretch(start, count, sign):
+        x, z = rng.normal(size=(2, count))
+        chance = 1 / (1 + np.exp(-sign * 3 * np.sin(2 * x) * (z > 0)))
+        labels = np.where(rng.random(count) < chance, "yes", "no")
+        return pd.DataFrame({"when": pd.date_range(start, periods=count, freq="h"), "x": x, "z": z, "y": labels})
+
+    stretch("2023-01-01", 4000, 1).to_csv("first.csv", index=False)
+    stretch("2023-09-01", 4000, -1).to_csv("later.csv", index=False)
+    words = ["search.trials=2", "name=turn"]
+    assert main(["run", "source.path=first.csv", "dataset.target=y", "dataset.time=when", *words]) == 0
+    asked = [
+        "monitor.retrain=on_alarm",
+        "monitor.retrain_every=0s",
+        f"monitor.retrain_on={learn_on}",
+        "monitor.recent=10d",
+    ]
+    assert main(["monitor", "current=later.csv", *words, *asked]) == 3
+    out = capsys.readouterr().out
+    assert "Retrained: turn version 2 is champion" in out
+    assert main(["monitor", "current=later.csv", *words]) in (0, 3)
+    assert "turn version 2" in capsys.readouterr().out

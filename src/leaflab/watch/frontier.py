@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ def spent(trainings: Sequence[Training], *, lower: bool) -> list[dict[str, Any]]
     return lines
 
 
-def learning(lines: Sequence[dict[str, Any]], metric: str) -> str | None:
+def learning(lines: Sequence[Mapping[str, Any]], metric: str) -> str | None:
     """The best value so far against cumulative training seconds; None before the first training with a value."""
     points = [line for line in lines if line["value"] is not None]
     if not points:

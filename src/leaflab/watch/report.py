@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.drift.base import Pair
 from leaflab.watch import charts
+from leaflab.watch.frontier import learning
 
 if TYPE_CHECKING:
     from leaflab.watch.alarms import Alarm
@@ -38,6 +39,7 @@ def report(
     history: Sequence[Mapping[str, Any]],
     alarms: Sequence[Alarm],
     notes: Sequence[str],
+    ledger: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The whole page.
 
@@ -48,6 +50,7 @@ def report(
         history: all looks so far, oldest first.
         alarms: all alarms, open ones first.
         notes: sentences (the decision to retrain, what was odd while reading).
+        ledger: lines of the learning-time ledger, oldest first.
     """
     metric, before = known.metric.name, known.realised.get(known.metric.name)
     loud = [s.finding.column for s in sight.signals if s.stands and s.family == "data"]
@@ -56,6 +59,7 @@ def report(
         charts.impact_bars(sight.signals),
         charts.distributions(Pair(known.profile, sight.profile), list(dict.fromkeys(loud))),
         charts.drift_map(history),
+        learning(ledger, metric),
     ]
     body = [
         f"<h1>{_safe(title)}</h1>",
@@ -66,6 +70,7 @@ def report(
         _alarms(alarms),
         _notes(notes),
         _metrics(known, sight),
+        _ledger(ledger, metric),
         _findings(sight),
     ]
     head = f"<meta charset=utf-8><title>{_safe(title)}</title><style>{_STYLE}</style>"
@@ -132,6 +137,22 @@ def _metrics(known: Known, sight: Sight) -> str:
             rows.append(f"<tr><td>{metric.name}</td>{''.join(f'<td class=num>{text}</td>' for text in texts)}</tr>")
     head = "<tr><th>metric</th><th class=num>reference</th><th class=num>estimated</th><th class=num>realised</th></tr>"
     return f"<h2>Performance</h2><table>{head}{''.join(rows)}</table>" if rows else ""
+
+
+def _ledger(lines: Sequence[Mapping[str, Any]], metric: str) -> str:
+    def number(value: float | None, form: str) -> str:
+        return f"<td class=num>{'–' if value is None else format(value, form)}</td>"
+
+    if not lines:
+        return ""
+    rows = [
+        f"<tr><td>{_safe(line['training'])}</td>{number(line['seconds'], ',.1f')}{number(line['core_hours'], '.4f')}"
+        f"{number(line['total'], ',.1f')}{number(line['value'], '.4f')}{number(line['gained'], '+.4f')}</tr>"
+        for line in lines
+    ]
+    names = ("training", "seconds", "core-hours", "seconds so far", metric, "gained on the best before")
+    head = "".join(f"<th{' class=num' if i else ''}>{_safe(name)}</th>" for i, name in enumerate(names))
+    return f"<h2>Learning time</h2><table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
 def _findings(sight: Sight) -> str:

@@ -14,10 +14,12 @@ from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Item, Metric, Tag
 from leaflab.watch.alarms import Alarm, acknowledged, merged, raised
+from leaflab.watch.frontier import spent
 from leaflab.watch.policy import Decision, decide, seconds_of
 from leaflab.watch.report import report
 from leaflab.watch.trend import shape
 from leaflab.watch.webhook import send
+from leaflab.workflow.retraining import trainings
 
 if TYPE_CHECKING:
     from leaflab.values import Version
@@ -60,6 +62,7 @@ class Logbook:
         self.alarms = acknowledged(
             [Alarm(**plain) for plain in self._read("alarms.json")], self._lab.monitor.acknowledge
         )
+        self._latest = max((step["end"] for step in self._history if step.get("end")), default=None)
         self._told = {alarm.id for alarm in self.alarms if alarm.open}
         return self
 
@@ -71,9 +74,8 @@ class Logbook:
     def add(self, sight: Sight) -> None:
         """Records one look."""
         now, window = time.time(), sight.window
-        last = max((step["end"] for step in self._history if step.get("end")), default=None)
-        if window.end is not None and last is not None and window.end < last:
-            self._note(f"the clock went backwards: {window.label} ends before rows that were seen earlier")
+        if window.end is not None and self._latest is not None and window.end < self._latest and not self.looks:
+            self._note(f"the clock went backwards: {window.label} ends before rows of an earlier look")
         if window.end is not None and window.end > now + 86400:
             self._note(f"{window.label} ends in the future: is its time zone right?")
         self.alarms = merged(self.alarms, raised(sight.signals, now))
@@ -94,13 +96,16 @@ class Logbook:
             asked.retrain,
             self.alarms,
             drop=sight.drop(self._known),
-            since=time.time() - self._version.created if self._version.created else None,
+            since=self._since_training(),
             every=seconds_of("monitor.retrain_every", asked.retrain_every) or 0.0,
             budget=self._left(),
         )
         self._notes.append(f"Retraining: {decision.why} (expected gain {decision.expected_gain:.1%}).")
         self.alarms.sort(key=lambda alarm: (not alarm.calls, not alarm.open, alarm.severity, -alarm.last_seen))
-        page = report(str(self._version), self._known, sight, self._history, self.alarms, self._notes)
+        metric = self._known.metric
+        lines = spent(trainings(self._lab, metric.name), lower=metric.direction == "minimize")
+        title = str(self._version)
+        page = report(title, self._known, sight, self._history, self.alarms, self._notes, lines)
         self._run.log(self._closing(page, decision))
         fresh = [alarm for alarm in self.alarms if alarm.calls and alarm.id not in self._told]
         if fresh and asked.webhook:
@@ -115,13 +120,17 @@ class Logbook:
         file = self._lab.tracking.artifact(self.run_id, path)
         return json.loads(file.read_text(encoding="utf-8")) if file else []
 
+    def _since_training(self) -> float | None:
+        """Seconds since the newest version was made, whatever the gates said of it."""
+        made = [version.created for version in self._lab.tracking.registry.versions(self._version.name)]
+        return time.time() - max(made) if any(made) else None
+
     def _left(self) -> float | None:
         """Training seconds left of the budget: every sweep of this model so far counts."""
         budget = self._lab.monitor.budget
         if budget is None:
             return None
-        runs = self._lab.tracking.search(self._lab.name, {"leaflab.verb": "sweep"})
-        return budget - sum((run.ended or run.started) - run.started for run in runs)
+        return budget - sum(one.seconds for one in trainings(self._lab, self._known.metric.name))
 
     def _step(self, sight: Sight, now: float) -> dict[str, Any]:
         drift: dict[str, float] = {}
@@ -179,6 +188,8 @@ class Logbook:
         yield Artifact("alarms.json", json.dumps([alarm.to_json() for alarm in self.alarms], ensure_ascii=False))
         yield Artifact("report.html", page)
         calling = [alarm for alarm in self.alarms if alarm.calls]
+        yield Metric("retrain/expected_gain", decision.expected_gain, self._history[-1]["step"])
+        yield Metric("retrain/asked", float(decision.retrain), self._history[-1]["step"])
         yield Tag("leaflab.alarms", str(len(calling)))
         yield Tag("leaflab.state", "alarm" if calling else "quiet")
         yield Tag("leaflab.retrain", decision.why[:500])

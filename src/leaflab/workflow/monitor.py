@@ -55,7 +55,7 @@ def _look(lab: Lab) -> Monitored:
         for window in windows(lab, subject, current_table(lab)):
             book.add(look(known, window, lab.drift, limits, time.time()))
         decision = book.close()
-    retrained = close_the_loop(lab, subject, decision) if decision.retrain else None
+    retrained = close_the_loop(lab, subject, decision) if decision.retrain else ""
     return Monitored(version, book.run_id, book.looks, tuple(a for a in book.alarms if a.open), decision, retrained)
 
 

@@ -22,7 +22,7 @@ class Monitored:
         run_id: its monitor run.
         looks: windows looked at.
         alarms: those still open.
-        decision: whether to retrain; `retrained` is the version that came of it.
+        decision: whether to retrain; `retrained` says what came of it.
     """
 
     version: Version
@@ -30,7 +30,7 @@ class Monitored:
     looks: int
     alarms: tuple[Alarm, ...]
     decision: Decision
-    retrained: Version | None = None
+    retrained: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -44,5 +44,6 @@ class Monitored:
     def __str__(self) -> str:
         lines = [f"{self.version}: {self.headline} after {self.looks} look{'s' if self.looks != 1 else ''}."]
         lines += [f"  {a.id} {a.severity:8} {a.cause}{'' if a.calls else ' (acknowledged)'}" for a in self.alarms]
-        done = f"Retrained: {self.retrained}" if self.retrained else "Retraining"
-        return "\n".join([*lines, f"{done}: {self.decision.why}.", f"Report: monitor run {self.run_id}, report.html"])
+        lines.append(f"Retraining: {self.decision.why.rstrip('.')}.")
+        lines += [f"Retrained: {self.retrained}."] if self.retrained else []
+        return "\n".join([*lines, f"Report: monitor run {self.run_id}, report.html"])

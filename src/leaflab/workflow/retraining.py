@@ -6,8 +6,10 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from leaflab.errors import CheckFailed
 from leaflab.source.frame import Frame
-from leaflab.values import Tag
+from leaflab.values import Metric, Tag
+from leaflab.watch.frontier import Training
 from leaflab.watch.policy import seconds_of
 from leaflab.workflow.current import current_table
 from leaflab.workflow.promote import promote
@@ -16,35 +18,37 @@ from leaflab.workflow.sweep import sweep
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leaflab.values import Version
     from leaflab.watch.policy import Decision
     from leaflab.workflow.evidence import Subject
     from leaflab.workflow.lab import Lab
 
-__all__ = ["close_the_loop", "training_rows"]
+__all__ = ["close_the_loop", "training_rows", "trainings"]
 
 _log = logging.getLogger(__name__)
 _WEIGHT = "leaflab_weight"
+_RETRAINED = "-retrained"
 
 
-def close_the_loop(lab: Lab, subject: Subject, decision: Decision) -> Version | None:
-    """Retrains on `monitor.retrain_on`, and promotes through the gates; the version that came of it, or None.
+def close_the_loop(lab: Lab, subject: Subject, decision: Decision) -> str:
+    """Retrains on `monitor.retrain_on`, and promotes through the gates; says what came of it.
 
-    The sweep has the settings of this command (`search.*`, `split=…`) and the roles of the champion's dataset.
+    The sweep has the settings of this command (`search.*`, `split=…`) and the roles of the champion's dataset; its rows
+    are kept as `raw/<dataset>-retrained`, so that what was collected stays as it was.
     """
-    _log.info("Retraining: %s.", decision.why)
+    _log.info("Retraining: %s.", decision.why.rstrip("."))
     rows, roles = training_rows(lab, subject)
     if rows is None:
-        _log.warning("There are no labelled current rows to learn from, so nothing is retrained.")
-        return None
-    own = replace(lab, source=Frame(rows, name=subject.dataset.name), dataset=roles)
+        return "there are no labelled current rows to learn from"
+    name = subject.dataset.name.removesuffix(_RETRAINED) + _RETRAINED
+    kept = replace(lab.collect, mode="overwrite", on_new_columns="add")
+    own = replace(lab, source=Frame(rows, name=name), dataset=roles.resolved(name=name), collect=kept)
     swept = sweep(own)
-    lab.tracking.annotate(
-        swept.run_id, [Tag("leaflab.retrain", decision.why), Tag("leaflab.retrain_of", str(subject.label))]
-    )
-    judged = promote(own)
-    _log.info("%s", judged)
-    return swept.version
+    facts = [Tag("leaflab.retrain", decision.why), Tag("leaflab.retrain_of", subject.label)]
+    lab.tracking.annotate(swept.run_id, [*facts, Metric("retrain/expected_gain", decision.expected_gain)])
+    try:
+        return promote(own).headline.rstrip(".")
+    except CheckFailed as refusal:
+        return str(refusal).rstrip(".")
 
 
 def training_rows(lab: Lab, subject: Subject) -> tuple[pd.DataFrame | None, Any]:
@@ -85,3 +89,15 @@ def _labelled(lab: Lab, current: pd.DataFrame, target: str) -> pd.DataFrame | No
         current = current.assign(**{target: truth[column].reindex(current["row_id"]).to_numpy()})
     found = current[current[target].notna()]
     return found if len(found) else None
+
+
+def trainings(lab: Lab, metric: str) -> list[Training]:
+    """Every sweep of a model so far: what it took, and the metric it reached on rows it did not learn from."""
+    found = []
+    for run in lab.tracking.search(lab.name, {"leaflab.verb": "sweep"}):
+        values = [run.metrics.get(f"{part}/{metric}") for part in ("test", "oof", "valid")]
+        seconds = run.metrics.get("time/total_seconds", (run.ended or run.started) - run.started)
+        cores = int(run.tags.get("leaflab.cores", 1))
+        value = next((v for v in values if v is not None), None)
+        found.append(Training(run.name, run.started, seconds, seconds * cores / 3600, value))
+    return found
