@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from leaflab.app import lab_for
-from leaflab.errors import ConfigError
+from leaflab.errors import ConfigError, LeaflabError
 from leaflab.workflow.sweep import sweep
 
 WORDS = ["source.path=table.csv", "dataset.target=y", "search.trials=6", "model.max_rounds=25"]
@@ -178,3 +178,29 @@ def test_the_first_signal_ends_in_order_with_the_best_so_far(project, number):
     made = lab()
     assert made.tracking.registry.version("table", alias="challenger") is not None
     assert not [r for r in made.tracking.search("table") if r.status == "RUNNING"]
+
+
+def test_a_changed_configuration_says_what_differs(project, caplog):
+    sweep(lab())
+    with caplog.at_level("INFO", logger="leaflab"):
+        sweep(lab("seed=3", "search.folds=4"))
+    assert "seed (0 → 3)" in caplog.text
+    assert "search.validation" in caplog.text
+
+
+def test_the_best_of_an_earlier_sweep_are_tried_first(project):
+    first = sweep(lab())
+    for what in (first.run_id, "table"):
+        warm = sweep(lab(f"search.warm_start={what}", "seed=5"))
+        assert warm.trials[0].params == {}
+        assert dict(first.best.params) in [dict(t.params) for t in warm.trials[:6]]
+
+
+def test_a_warm_start_from_nothing_is_refused(project):
+    with pytest.raises(LeaflabError, match=r"`search.warm_start=nobody` finds no finished trial"):
+        sweep(lab("search.warm_start=nobody"))
+
+
+def test_the_fastest_good_model_is_one_booster(project):
+    swept = sweep(lab("search.pick=fastest", "search.within=0.2"))
+    assert list(swept.scorer.predictor.texts()) == ["booster-0.txt"]

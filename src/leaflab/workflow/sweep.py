@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaflab.console import progress
 from leaflab.identity import fold
@@ -11,6 +11,7 @@ from leaflab.model.dummy import Dummy
 from leaflab.model.linear import Linear
 from leaflab.search.base import Place
 from leaflab.tracking.base import RunSpec
+from leaflab.workflow.earlier import best_of, remembered
 from leaflab.workflow.learning import problem_of, scorer_of
 from leaflab.workflow.prepare import prepare
 from leaflab.workflow.recording import configured
@@ -61,18 +62,20 @@ def _objective(lab: Lab, dataset: Dataset) -> dict[str, str]:
 
 def sweep_id(lab: Lab, dataset: Dataset) -> str:
     """What makes two sweeps the same: everything that can change a trial or the final model, but not the budget."""
-    return fold(
-        {
-            "dataset": dataset.id,
-            "features": dataset.features,
-            "monotone": dataset.monotone,
-            "search": lab.search.key,
-            "model": repr(lab.model),
-            "metric": repr(lab.metric.resolve(dataset.task)),
-            "seed": lab.seed,
-            "results": RESULTS_VERSION,
-        }
-    )
+    return fold(_key(lab, dataset))
+
+
+def _key(lab: Lab, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.id,
+        "features": dataset.features,
+        "monotone": dataset.monotone,
+        "search": lab.search.key,
+        "model": repr(lab.model),
+        "metric": repr(lab.metric.resolve(dataset.task)),
+        "seed": lab.seed,
+        "results": RESULTS_VERSION,
+    }
 
 
 def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
@@ -86,7 +89,10 @@ def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
             recorder.trial(trial)
             shown(trial)
 
-        place = Place(identity, lab.folder / "sweeps" / identity, lab.seed, baselines, watch)
+        folder = lab.folder / "sweeps" / identity
+        remembered(folder, lab.name, _key(lab, dataset))
+        earlier = best_of(lab, getattr(lab.search, "warm_start", None), problem.metric)
+        place = Place(identity, folder, lab.seed, baselines, watch, earlier)
         found = lab.search.run(problem, lab.model, lab.executor, place)
     scorer = scorer_of(dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members)})
     version = recorder.finish(found, scorer)
