@@ -47,7 +47,8 @@ def deliver(lab: Lab, source: Ledger, champion: Version) -> tuple[Version, str]:
             return version, ""
         entry = new_entry(ledger, "copied", version, version.number, lab.promote.why)
         origin = {"store": lab.tracking.uri, "name": lab.name, "version": champion.number, "entry": judged.plain()}
-        entry = replace(entry, record={**judged.record, "origin": origin})
+        files = tracking.registry.digest(version)
+        entry = replace(entry, record={**judged.record, "files": files, "origin": origin})
         written = ledger.append(entry, name, tags={"mlflow.note.content": summarised(entry)})
     return tracking.registry.version(name, number=version.number) or version, written.run_id
 

@@ -200,7 +200,7 @@ def opened(tracking: Tracking, name: str, folder: Path, *, patience: float = 600
     """
     import fcntl
 
-    file = folder / "locks" / f"ledger-{name}.lock"
+    file = folder / "locks" / f"ledger-{name}-{fold({'store': tracking.uri})[:8]}.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as lock:
         deadline = time.monotonic() + patience
