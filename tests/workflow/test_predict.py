@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from leaflab.errors import ConfigError, DataError, ModelError
+from leaflab.serve import scoring
+from leaflab.source.file import File
+from leaflab.source.sql import Sql
 from leaflab.workflow.predict import predict
 from leaflab.workflow.settings import Predict
 
@@ -129,4 +138,72 @@ def test_an_output_that_cannot_be(asked, output):
 
 
 def test_an_input_must_be_named(asked):
-    assert "`input` is not set" in refused(ConfigError, asked(input=None))
+    assert "`input` is not set" in refused(ConfigError, asked(input=None, source=File()))
+
+
+def test_a_folder_a_lake_table_and_a_query_are_scored_like_a_file(asked, home):
+    predict(asked(output="file.csv"))
+    (home / "folder").mkdir()
+    for place in range(3):
+        ROWS.iloc[place : place + 1].to_parquet(home / "folder" / f"{place}.parquet")
+    lab = asked(output="out.csv")
+    lab.lake.write("raw/new", pa.Table.from_pandas(ROWS, preserve_index=False))
+    lab.lake.write("raw/new", pa.Table.from_pandas(ROWS.iloc[:1], preserve_index=False))
+    with closing(sqlite3.connect("new.db")) as base:
+        ROWS.to_sql("new", base, index=False)
+    wanted = (home / "file.csv").read_text()
+    for keys in (
+        {"input": "folder"},
+        {"input": "raw/new@0"},
+        {"input": None, "source": Sql(url="sqlite:///new.db", table="new")},
+    ):
+        assert predict(asked(output="out.csv", **keys)).rows == 3
+        assert (home / "out.csv").read_text() == wanted
+    assert predict(asked(output="out.csv", input="raw/new")).rows == 1
+
+
+def test_a_column_that_turns_out_to_be_text_is_read_anew(asked, home):
+    many = pd.concat([ROWS] * 40_000, ignore_index=True)
+    many["colour"] = [*range(len(many) - 1), "red"]
+    many.to_csv("new.csv", index=False)
+    assert predict(asked(output="out.parquet")).rows == 120_000
+    assert pq.read_table("out.parquet").num_rows == 120_000
+
+
+KILLED = """
+import os, sys
+from leaflab.app import main
+from leaflab.serve import scoring
+from leaflab.workflow import predict as verb
+verb._PART_ROWS = 100
+real, seen = scoring.answered, []
+def answered(scorer, batch):
+    seen.append(batch.num_rows)
+    if len(seen) > 6:
+        os._exit(9)
+    return real(scorer, batch)
+scoring.answered = answered
+main(["predict", "name=toy", "input=many", "output=out.csv"])
+"""
+
+
+def test_a_killed_scoring_goes_on_where_it_stood(asked, home, monkeypatch):
+    (home / "many").mkdir()
+    rng = np.random.default_rng(0)
+    for place in range(12):
+        frame = pd.DataFrame({"x": rng.normal(size=50), "z": rng.normal(size=50), "colour": ["red"] * 50})
+        frame.to_parquet(home / "many" / f"{place:02}.parquet")
+    predict(asked(input="many", output="whole.csv"))
+    done = subprocess.run([sys.executable, "-c", KILLED], check=False, capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+    assert not (home / "out.csv").exists() and len(list(home.glob(".leaflab/predict/*/*.arrow"))) >= 1
+    counted = []
+    real = scoring.answered
+    monkeypatch.setattr(scoring, "answered", lambda s, batch: counted.append(batch.num_rows) or real(s, batch))
+    lab = asked(input="many", output="out.csv")
+    result = predict(lab)
+    assert result.rows == 600 and sum(counted) < 600
+    assert (home / "out.csv").read_text() == (home / "whole.csv").read_text()
+    assert not list(home.glob(".leaflab/predict/*"))
+    runs = lab.tracking.search("toy", {"leaflab.verb": "predict"})
+    assert [run.status for run in runs] == ["FINISHED"] * 2
