@@ -110,6 +110,7 @@ def by_leaflab(source: Path, folder: Path) -> int:
     """Streaming: the table is never held whole."""
     from leaflab.lake.delta import Delta
     from leaflab.prepare.default import Default
+    from leaflab.prepare.spill import Spill
     from leaflab.prepare.streaming import Streaming
     from leaflab.split.random import Random
     from leaflab.values import Roles
@@ -117,11 +118,12 @@ def by_leaflab(source: Path, folder: Path) -> int:
     file = pq.ParquetFile(source)
     checks = {"columns": {name: {"ge": low, "le": high} for name, (low, high) in RANGES.items()}}
     lake = Delta(path=str(folder / "lake"))
-    with Streaming(lambda: file.iter_batches(1 << 18), Roles(target="late"), Default(checks=checks), folder) as stream:
+    with Spill(folder) as spill:
+        stream = Streaming(lambda: file.iter_batches(1 << 18), Roles(target="late"), Default(checks=checks), spill)
         prepared = stream.run(Random(), seed=0)
-        for part, batches in prepared.parts.items():
-            lake.write(f"dataset/bench/{part}", batches)
-    return prepared.rows
+    for part, table in prepared.parts.items():
+        lake.write(f"dataset/bench/{part}", table)
+    return sum(table.num_rows for table in prepared.parts.values())
 
 
 def main() -> None:
@@ -139,12 +141,12 @@ def main() -> None:
         if not source.exists():
             make(rows, source)
         pandas, leaflab = (measured(side, rows, arguments.folder) for side in ("pandas", "leaflab"))
-        print(
-            f"{rows:>11,} rows   pandas {pandas['seconds']:6.1f} s {pandas['gigabytes']:5.2f} GB   "
-            f"leaflab {leaflab['seconds']:6.1f} s {leaflab['gigabytes']:5.2f} GB   "
-            f"time ratio {leaflab['seconds'] / pandas['seconds']:.2f}, rows kept {pandas['kept']:,} and {leaflab['kept']:,}",
-            flush=True,
-        )
+        print(f"{rows:,} rows", flush=True)
+        for name, side in (("pandas", pandas), ("leaflab", leaflab)):
+            told = f"{side['seconds']:6.1f} s  {side['cpu']:6.1f} s of CPU  {side['gigabytes']:5.2f} GB at most"
+            print(f"  {name:<8} {told}  {side['kept']:,} rows kept")
+        ratio = leaflab["seconds"] / pandas["seconds"]
+        print(f"  leaflab took {ratio:.2f} of the time, {leaflab['cpu'] / pandas['cpu']:.2f} of the CPU", flush=True)
 
 
 def measured(side: str, rows: int, folder: Path) -> dict[str, float]:
@@ -162,8 +164,9 @@ def alone(side: str, rows: int, folder: Path) -> None:
     started = time.perf_counter()
     kept = work(folder / f"raw-{rows}.parquet", out)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps({"seconds": seconds, "gigabytes": peak, "kept": kept}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "gigabytes": used.ru_maxrss / 1e6, "kept": kept}))
     shutil.rmtree(out, ignore_errors=True)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Digest", "Digester", "digest", "fold", "row_hashes", "row_ids"]
+__all__ = ["Digest", "Digester", "column_hashes", "digest", "fold", "hex_ids", "mixed", "row_hashes", "row_ids"]
 
 _LENGTH = 32
 
@@ -208,10 +208,7 @@ def row_ids(frame: pd.DataFrame) -> np.ndarray:
     >>> (row_ids(a) == row_ids(b)).all()
     np.True_
     """
-    import numpy as np
-
-    text = row_hashes(frame).astype(">u8").tobytes().hex()
-    return np.frombuffer(text.encode(), dtype="S16").astype("U16")
+    return hex_ids(row_hashes(frame))
 
 
 def row_hashes(frame: pd.DataFrame) -> np.ndarray:
@@ -220,9 +217,23 @@ def row_hashes(frame: pd.DataFrame) -> np.ndarray:
 
     total = np.zeros(len(frame), dtype="uint64")
     for name in frame.columns:
-        salt = np.frombuffer(hashlib.sha256(str(name).encode()).digest()[:8], dtype="<u8")[0]
-        total += _mixed(_hashed(frame[name]) ^ salt)
-    return _mixed(total)
+        total += column_hashes(str(name), frame[name])
+    return mixed(total)
+
+
+def column_hashes(name: str, values: pd.Series[Any]) -> np.ndarray:
+    """What a column adds to `row_hashes` before their sum is mixed, shape (rows,)."""
+    import numpy as np
+
+    salt = np.frombuffer(hashlib.sha256(name.encode()).digest()[:8], dtype="<u8")[0]
+    return mixed(_hashed(values) ^ salt)
+
+
+def hex_ids(hashes: np.ndarray) -> np.ndarray:
+    """64-bit numbers as the ids people see: 16 hex characters, shape (rows,)."""
+    import numpy as np
+
+    return np.frombuffer(hashes.astype(">u8").tobytes().hex().encode(), dtype="S16").astype("U16")
 
 
 _MISSING = 0x9E3779B97F4A7C15
@@ -237,10 +248,10 @@ def _hashed(values: pd.Series[Any]) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(values):
         if getattr(values.dtype, "tz", None) is not None:
             values = values.dt.tz_convert("UTC").dt.tz_localize(None)
-        words = _mixed(values.astype("datetime64[us]").to_numpy().view("uint64"))
+        words = mixed(values.astype("datetime64[us]").to_numpy().view("uint64"))
     elif pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(dtype="float64", na_value=np.nan)
-        words = _mixed((numbers + 0.0).view("uint64"))
+        words = mixed((numbers + 0.0).view("uint64"))
     else:
         codes, unique = pd.factorize(values.astype("str"))
         texts = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "little") for t in unique]
@@ -248,7 +259,7 @@ def _hashed(values: pd.Series[Any]) -> np.ndarray:
     return np.where(gone, np.uint64(_MISSING), words)
 
 
-def _mixed(words: np.ndarray) -> np.ndarray:
+def mixed(words: np.ndarray) -> np.ndarray:
     """Spreads every bit over all 64 (the finaliser of SplitMix64; Steele, Lea and Flood 2014)."""
     import numpy as np
 

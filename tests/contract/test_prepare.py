@@ -13,11 +13,21 @@ import yaml
 from leaflab.scorer import typed
 from leaflab.values import ROW_ID, Roles
 
-OPTIONS = sorted((Path(__file__).parents[2] / "conf" / "prepare").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "conf" / "prepare"
+MAKES_ROWS = ("windows",)  # one row a window, not one a row: tests/prepare/test_windows.py
+OPTIONS = sorted(path for path in FOLDER.glob("*.yaml") if path.stem not in MAKES_ROWS)
+
+
+def keys(path):
+    """The keys of an option, those it takes from another one first."""
+    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for parent in plain.pop("defaults", []):
+        plain = plain if parent == "_self_" else keys(path.with_stem(parent)) | plain
+    return plain
 
 
 def build(path):
-    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    plain = keys(path)
     module, _, name = plain.pop("_target_").rpartition(".")
     return getattr(importlib.import_module(module), name)(**plain)
 

@@ -7,11 +7,15 @@ import pyarrow.parquet as pq
 import yaml
 
 from leaflab.prepare.default import Default
-from leaflab.values import Roles
+from leaflab.values import Raw, Roles
+
+
+def text_of(raw, target="y", **options):
+    return Default(**options).proposal(Raw("t", 0, "", lambda: raw), Roles(target=target))
 
 
 def proposed(raw, target="y"):
-    return yaml.safe_load(Default(propose=True).proposal(raw, Roles(target=target)))["prepare"]["rules"]
+    return yaml.safe_load(text_of(raw, target, propose=True))["prepare"]["rules"]
 
 
 def test_sentinels_and_words_are_proposed_with_counts():
@@ -32,7 +36,7 @@ def test_sentinels_and_words_are_proposed_with_counts():
         "size": {"missing": [0]},
         "where, exactly": {"missing": ["Unknown"]},
     }
-    text = Default(propose=True).proposal(raw, Roles(target="y"))
+    text = text_of(raw, propose=True)
     assert "# -200: 10 rows" in text
     assert "# Unknown: 67 rows" in text
 
@@ -41,7 +45,7 @@ def test_what_is_proposed_can_be_passed_back():
     raw = pa.table({"x": [-200.0 if n % 20 == 0 else n / 10 for n in range(100)], "y": [n % 2 for n in range(100)]})
     prepared = Default(rules=proposed(raw)).clean(raw, Roles(target="y"))
     assert prepared.table["x"].null_count == 1
-    assert Default().proposal(raw, Roles(target="y")) == ""
+    assert text_of(raw) == ""
 
 
 def test_a_clean_table_needs_no_rule():

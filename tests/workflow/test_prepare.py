@@ -7,7 +7,7 @@ import pyarrow.csv
 import pytest
 
 from leaflab.app import lab_for
-from leaflab.errors import CheckFailed, DataError
+from leaflab.errors import CheckFailed, ConfigError, DataError
 from leaflab.identity import digest
 from leaflab.workflow.prepare import load_dataset, prepare
 
@@ -107,3 +107,18 @@ def test_a_bad_table_leaves_nothing_behind(source):
 def test_an_unknown_dataset_is_told(source):
     with pytest.raises(DataError, match="is not in the lake"):
         load_dataset(lab().lake, "nothing")
+
+
+def test_a_stream_gives_the_dataset_that_memory_gives(source):
+    made = prepare(lab("prepare.near=0"))
+    streamed = prepare(lab("prepare.near=0", "prepare.stream=always"))
+    assert streamed.digests == made.digests
+    assert streamed.id == made.id
+
+
+def test_proposals_make_nothing(source):
+    here = lab("prepare.propose=true")
+    assert "rules:" in str(prepare(here))
+    assert not any(name.startswith("dataset/") for name in here.lake.tables())
+    with pytest.raises(ConfigError, match="alone"):
+        prepare(lab_for("sweep", ["source.path=toys.csv", "dataset.target=y", "prepare.propose=true"]))

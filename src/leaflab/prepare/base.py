@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from leaflab.prepare.spill import Spill
+    from leaflab.prepare.streaming import Streaming
     from leaflab.scorer import Column
-    from leaflab.values import Dataset, Roles, Task
+    from leaflab.values import Dataset, Raw, Roles, Task
 
 __all__ = ["Prepare", "Prepared", "QuarantineRow"]
 
@@ -44,7 +47,8 @@ class Prepared:
         features: options of the encoders the model will fit.
         aside: raw columns asked for by the split, row by row as in `table`.
         monotone: feature name to -1 or 1.
-        keys: what random draws hash, shape (rows,): rows with one key stay in one part; None: their `row_id`.
+        keys: 64-bit hashes that random draws start from, shape (rows,): rows with one key stay in one part; None: those
+            of their `row_id`.
     """
 
     table: pa.Table
@@ -58,7 +62,7 @@ class Prepared:
     features: Mapping[str, Any] = field(default_factory=dict)
     aside: pa.Table | None = None
     monotone: Mapping[str, int] = field(default_factory=dict)
-    keys: NDArray[Any] | None = None
+    keys: NDArray[np.uint64] | None = None
 
 
 class Prepare(ABC):
@@ -77,7 +81,13 @@ class Prepare(ABC):
             DataError: the target is missing, constant or all null; too few rows; a rule that cannot hold.
         """
 
-    def proposal(self, raw: pa.Table, roles: Roles) -> str:
+    def streamed(
+        self, rows: int, batches: Callable[[], Iterable[pa.RecordBatch]], roles: Roles, spill: Spill
+    ) -> Streaming | None:
+        """The preparation of a table of so many rows in bounded memory; None where `clean` is to do it."""
+        return None
+
+    def proposal(self, raw: Raw, roles: Roles) -> str:
         """Rules to look at, as YAML text, instead of a dataset; empty where none were asked for."""
         return ""
 

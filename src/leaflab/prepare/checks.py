@@ -178,15 +178,18 @@ def _related(frame: pd.DataFrame, one: str, sign: str, other: str) -> Iterator[F
 
 def inferred(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """The rules that the training rows satisfy: ranges of numbers, sets of categories, columns without a null."""
-    frame = dataset.parts["train"].to_pandas()
+    import pyarrow.compute as pc
+
     rules: dict[str, dict[str, Any]] = {}
     for column in dataset.columns:
-        values = frame[column.name].dropna()
-        rule: dict[str, Any] = {} if len(values) < len(frame) else {"not_null": True}
-        if column.kind in ("number", "boolean") and len(values):
-            rule |= {"ge": float(values.min()), "le": float(values.max())}
-        elif column.kind == "category" and values.nunique() <= _MAX_LEVELS:
-            rule["isin"] = sorted(str(v) for v in values.unique())
+        values = dataset.parts["train"][column.name]
+        rule: dict[str, Any] = {} if values.null_count else {"not_null": True}
+        if column.kind in ("number", "boolean") and values.null_count < len(values):
+            ends = pc.min_max(values)
+            rule |= {"ge": ends["min"].as_py(), "le": ends["max"].as_py()}
+        elif column.kind == "category":
+            levels = pc.unique(values.drop_null())
+            rule |= {"isin": sorted(levels.to_pylist())} if len(levels) <= _MAX_LEVELS else {}
         if rule:
             rules[column.name] = rule
     return rules

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from leaflab.errors import DataError
-from leaflab.identity import row_ids
+from leaflab.identity import column_hashes, hex_ids, row_hashes
 from leaflab.prepare.base import Prepared, QuarantineRow
 from leaflab.prepare.duplicates import conflicts, near_keys, numbered, repeated
 from leaflab.prepare.kinds import MARKERS
@@ -73,7 +74,7 @@ class Cleaning:
         table, keys = self._named(table, kept, features)
         if options.corrections:
             table, stay = self._corrected(table, goal, np.flatnonzero(kept))
-            keys = keys if keys is None else keys[stay]
+            keys = keys[stay]
             kept[np.flatnonzero(kept)[~stay]] = False
         return Prepared(
             table=table,
@@ -226,13 +227,14 @@ class Cleaning:
 
     def _named(
         self, table: pa.Table, kept: NDArray[np.bool_], features: list[str]
-    ) -> tuple[pa.Table, NDArray[Any] | None]:
-        """The table with `row_id` first, and the keys that keep near-duplicates together."""
+    ) -> tuple[pa.Table, NDArray[np.uint64]]:
+        """The table with `row_id` first, and the 64-bit keys of random draws, which near-duplicates share."""
         frame = table.select(features).to_pandas()
-        content = ids = row_ids(frame)
-        differ = conflicts(content, table[self.roles.goal])
-        if differ and not self.kept_copies:
+        keys = row_hashes(frame)
+        differ = 0 if self.kept_copies else conflicts(keys, table[self.roles.goal])
+        if differ:
             self.notes.append(f"{differ:,} rows have the same features as another row, and another target")
+        ids = hex_ids(keys)
         if self.roles.ids:
             columns = [self.raw[n].filter(pa.array(kept)).cast(pa.string()).to_pylist() for n in self.roles.ids]
             ids = np.array(["|".join(str(v) for v in row) for row in zip(*columns, strict=True)], dtype=object)
@@ -241,9 +243,10 @@ class Cleaning:
                 self.notes.append(f"{again} rows share their id ({listed(self.roles.ids)}) with another row")
         elif self.kept_copies:
             ids = numbered(ids)
-        keys = None
+        if self.roles.ids or self.kept_copies:
+            keys = column_hashes(ROW_ID, pd.Series(ids, dtype="str"))
         if self.options.near and not self.kept_copies:
-            keys, self.near = near_keys(ids, frame, self.options.near)
+            keys, self.near = near_keys(keys, frame, self.options.near)
         if self.near:
             self.notes.append(f"{self.near:,} rows are nearly alike; those stay in one part together")
         return table.add_column(0, ROW_ID, pa.array(ids, type=pa.string())), keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -15,9 +15,13 @@ from leaflab.prepare.features import Features, Mapped
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from leaflab.values import Dataset, Roles
+    from leaflab.prepare.spill import Spill
+    from leaflab.prepare.streaming import Streaming
+    from leaflab.values import Dataset, Raw, Roles
 
 __all__ = ["Default"]
+
+_MANY = 2_000_000
 
 
 @option
@@ -39,6 +43,7 @@ class Default(Prepare):
         label_action: what happens to the likely errors: told in a file to fill in, weighted down, or dropped.
         corrections: that file, filled in.
         annotators: label columns of several people; `dataset.target` is then the name of their consensus.
+        stream: whether the table is prepared in bounded memory, in record batches; "auto" from two million rows on.
         leaks: "block" stops at a column from which the target can be read off; "warn" only says so.
         allow_leaks: columns that are allowed to look like leaks.
     """
@@ -58,6 +63,7 @@ class Default(Prepare):
     label_action: Literal["review", "weight", "drop"] = "review"
     corrections: str | None = None
     annotators: list[str] = Field(default_factory=list)
+    stream: Literal["auto", "never", "always"] = "auto"
     leaks: Literal["block", "warn"] = "block"
     allow_leaks: list[str] = Field(default_factory=list)
 
@@ -66,12 +72,21 @@ class Default(Prepare):
 
         return Cleaning(raw, roles, self).run(aside)
 
-    def proposal(self, raw: pa.Table, roles: Roles) -> str:
+    def streamed(
+        self, rows: int, batches: Callable[[], Iterable[pa.RecordBatch]], roles: Roles, spill: Spill
+    ) -> Streaming | None:
+        if self.stream == "never" or (self.stream == "auto" and rows < _MANY):
+            return None
+        from leaflab.prepare.streaming import Streaming
+
+        return Streaming(batches, roles, self, spill)
+
+    def proposal(self, raw: Raw, roles: Roles) -> str:
         if not self.propose:
             return ""
         from leaflab.prepare.proposal import propose
 
-        return propose(raw, roles, self.rules)
+        return propose(raw.table, roles, self.rules)
 
     def learnt(self) -> dict[str, Any]:
         """The options of features as plain values, for `Dataset.features`."""

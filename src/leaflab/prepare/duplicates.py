@@ -66,7 +66,7 @@ def near_keys(ids: NDArray[Any], frame: pd.DataFrame, digits: int) -> tuple[NDAr
     values on either side of a cell's edge still meet.
 
     Args:
-        ids: row ids, shape (rows,); a group's key is the id of its first row.
+        ids: a key of each row alone, shape (rows,); a company's key is that of its first row.
         frame: the feature columns.
         digits: 1 (coarse) and up.
     """

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.prepare.kinds import find_text
-from leaflab.prepare.typing import plain_array
+from leaflab.prepare.typing import arrow_array, plain_array
 from leaflab.scorer.columns import Column, parse
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _values(
     typed, _ = parse(frame, column)
     if (typed.notna().to_numpy() == frame.notna().to_numpy()).all() and column.scale == 1.0:
         return _whole(array), []
-    return _whole(pa.array(typed, from_pandas=True)), []
+    return _whole(arrow_array(typed)), []
 
 
 def _whole(values: pa.Array[Any]) -> pa.Array[Any]:
@@ -108,10 +108,10 @@ def _texts(array: pa.Array[Any], column: Column, roles: Roles) -> tuple[pa.Array
         raise DataError(f"target {column.name!r}", "must hold numbers for dataset.task=regression", got=example)
     if roles.task == "regression" or (readable and len(distinct) > _MAX_INTEGER_CLASSES and roles.task == "auto"):
         values, _ = parse(distinct, found.column)
-        return _whole(pa.array(values, from_pandas=True).take(indices)), list(found.notes)
+        return _whole(arrow_array(values).take(indices)), list(found.notes)
     labels, _ = parse(distinct, Column(column.name, "category", missing=column.missing, replace=column.replace))
     labels, notes = _without_dots(column.name, labels)
-    return pa.array(labels, from_pandas=True, type=pa.string()).take(indices), notes
+    return arrow_array(labels, pa.string()).take(indices), notes
 
 
 def _without_dots(name: str, labels: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:

@@ -18,7 +18,7 @@ from leaflab.scorer.columns import Column, parse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TypedColumn", "plain_array", "type_column"]
+__all__ = ["ARROW", "TypedColumn", "arrow_array", "encoded", "find_rule", "plain_array", "type_column"]
 
 Rules = Mapping[str, Mapping[str, Any]]
 
@@ -50,6 +50,12 @@ class TypedColumn:
         return self.values.null_count == len(self.values)
 
 
+def arrow_array(values: pd.Series[Any], kind: pa.DataType | None = None) -> pa.Array[Any]:
+    """A pandas column as one Arrow array, missing as null."""
+    made: Any = pa.array(values, from_pandas=True, type=kind)
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
 def type_column(name: str, raw: pa.ChunkedArray[Any], missing: Sequence[str], rules: Rules) -> TypedColumn:
     """Finds the rule of a raw column, unless `rules` gives it, and applies it.
 
@@ -58,22 +64,20 @@ def type_column(name: str, raw: pa.ChunkedArray[Any], missing: Sequence[str], ru
         ConfigError: a rule with an unknown key or value.
     """
     array = plain_array(name, raw)
-    codes, distinct = _encoded(array)
+    codes, distinct = encoded(array)
     counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
-    found = _find(name, array.type, distinct, counts, tuple(missing))
-    if name in rules:
-        found = Found(_overruled(found.column, rules[name]), markers=found.markers)
+    found = find_rule(name, array.type, distinct, counts, missing, rules)
     values, bad = parse(distinct, found.column)
     _refuse_infinite(name, distinct, values, bad)
     index = pa.array(codes, mask=codes < 0)
-    typed = pa.array(values, from_pandas=True, type=_ARROW[found.column.kind])
+    typed = arrow_array(values, ARROW[found.column.kind])
     taken = typed.take(index)
     rows_bad = np.append(bad, False)[codes]
     seen = len(pc.unique(typed)) + int(taken.null_count > 0 and typed.null_count == 0)
     return TypedColumn(found.column, taken, rows_bad, seen, found.notes, found.markers)
 
 
-_ARROW: dict[str, Any] = {
+ARROW: dict[str, Any] = {
     "number": pa.float64(),
     "boolean": pa.float64(),
     "category": pa.string(),
@@ -113,7 +117,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def _encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
+def encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
     """Codes (-1 for null) and the distinct values they point to; numbers and times stand for themselves."""
     if _is_text(array.type):
         encoded = (array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array).dictionary_encode()
@@ -124,6 +128,21 @@ def _encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
     if pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("us"))
     return np.arange(len(array)), array.to_pandas()
+
+
+def find_rule(
+    name: str,
+    kind: pa.DataType,
+    distinct: pd.Series[Any],
+    counts: np.ndarray,
+    missing: Sequence[str],
+    rules: Rules,
+) -> Found:
+    """The rule of a column of this Arrow type, from its distinct texts where it holds texts."""
+    found = _find(name, kind, distinct, counts, tuple(missing))
+    if name not in rules:
+        return found
+    return Found(_overruled(found.column, rules[name]), markers=found.markers)
 
 
 def _find(
@@ -143,8 +162,8 @@ def _overruled(found: Column, rule: Mapping[str, Any]) -> Column:
     unknown = [k for k in rule if k not in _RULE_KEYS]
     if unknown:
         raise ConfigError(key, f"knows only {', '.join(_RULE_KEYS)}", got=unknown[0])
-    if rule.get("kind", "number") not in _ARROW:
-        raise ConfigError(key, f"must have one of the kinds {', '.join(_ARROW)}", got=rule["kind"])
+    if rule.get("kind", "number") not in ARROW:
+        raise ConfigError(key, f"must have one of the kinds {', '.join(ARROW)}", got=rule["kind"])
     given = dict(rule)
     if "missing" in given:
         listed = [given["missing"]] if isinstance(given["missing"], str | int | float) else given["missing"]

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from leaflab.errors import ConfigError, DataError
+from leaflab.identity import mixed
 from leaflab.option import option
 from leaflab.split.base import Split
 from leaflab.values import ROW_ID
@@ -61,22 +62,30 @@ class Sized(Split):
 def draws(keys: NDArray[Any], seed: int) -> NDArray[np.float64]:
     """A number in [0, 1) for each key, the same wherever and whenever the key comes again, shape (rows,).
 
+    Args:
+        keys: texts, or 64-bit hashes of what they stand for.
+        seed: another seed, another draw.
+
     >>> import numpy as np
-    >>> draws(np.array(["a", "b", "a"]), seed=0).round(3)
-    array([0.08 , 0.946, 0.08 ])
+    >>> draws(np.array(["a", "b", "a"], dtype=object), seed=0).round(3)
+    array([0.27 , 0.411, 0.27 ])
     """
     import pandas as pd
 
-    codes, distinct = pd.factorize(np.asarray(keys, dtype=object))
-    salt = str(seed).encode().ljust(1, b"0")
-    each = [hashlib.blake2b(str(k).encode(), digest_size=8, key=salt).digest() for k in distinct]
-    words = np.frombuffer(b"".join(each), dtype="<u8")
-    return np.asarray((words >> np.uint64(11)).astype("float64") * 2.0**-53)[codes]
+    if keys.dtype != np.uint64:
+        codes, distinct = pd.factorize(keys)
+        each = [hashlib.blake2b(str(k).encode(), digest_size=8).digest() for k in distinct]
+        keys = np.frombuffer(b"".join(each), dtype="<u8")[codes]
+    salt = mixed(np.array([seed], dtype="int64").view("uint64") + np.uint64(0x9E3779B97F4A7C15))
+    words = mixed(keys ^ salt)
+    return np.asarray((words >> np.uint64(11)).astype("float64") * 2.0**-53)
 
 
 def keys_of(prepared: Prepared) -> NDArray[Any]:
     """What decides a row's draw: its id, or the key it shares with its near-duplicates, shape (rows,)."""
-    return prepared.table[ROW_ID].to_numpy() if prepared.keys is None else prepared.keys
+    if prepared.keys is None:
+        return np.asarray(prepared.table[ROW_ID].to_numpy())
+    return prepared.keys
 
 
 def check(parts: NDArray[np.int8], prepared: Prepared, *, test: bool) -> NDArray[np.int8]:

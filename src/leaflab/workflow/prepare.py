@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
-from leaflab.errors import ConfigError, DataError
-from leaflab.identity import digest, fold
-from leaflab.prepare.manifest import from_manifest, manifest
+from leaflab.errors import ConfigError
+from leaflab.identity import digest
+from leaflab.prepare.spill import Spill
 from leaflab.split.shares import straddling
 from leaflab.values import PARTS, Dataset
 from leaflab.workflow.collect import collect
+from leaflab.workflow.datasets import find_dataset, load_dataset, recipe_of, write_dataset
 from leaflab.workflow.recording import Clock, record_prepare
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from leaflab.lake.base import Lake, TableVersion
     from leaflab.prepare.base import Prepared
     from leaflab.values import Raw
     from leaflab.workflow.lab import Lab
 
 __all__ = ["load_dataset", "prepare"]
-
-PREPARE_VERSION = 1
 
 _log = logging.getLogger(__name__)
 
@@ -38,25 +37,22 @@ def prepare(lab: Lab, raw: Raw | None = None) -> Dataset:
     """
     lab.dataset.goal  # noqa: B018 - a missing target is told before anything is read
     raw = raw or collect(lab)
-    proposal = lab.prepare.proposal(raw.table, lab.dataset)
+    proposal = lab.prepare.proposal(raw, lab.dataset)
     if proposal:
         return cast("Dataset", _Proposal.of(lab, proposal))
-    recipe = _recipe(lab, raw)
-    known = next((v for v in _datasets(lab.lake, raw.name) if v.meta["recipe"] == recipe), None)
+    recipe = recipe_of(lab, raw)
+    known = find_dataset(lab.lake, raw.name, recipe)
     if known is not None:
-        dataset = _load(lab.lake, known)
-        _log.info("%s; nothing changed, so it is used as it is", dataset)
-        return dataset
+        _log.info("%s; nothing changed, so it is used as it is", known)
+        return known
     clock = Clock()
-    with clock.step("read"):
-        table = raw.table
-    with clock.step("clean"):
-        prepared = lab.prepare.clean(table, lab.dataset, lab.split.aside)
+    with clock.step("clean"), Spill(lab.folder) as spill:
+        prepared, parts, apart = _streamed(lab, raw, spill) or _in_memory(lab, raw)
     for note in prepared.notes:
         _log.info("  %s", note)
-    with clock.step("split"):
-        dataset = _split(lab, raw, prepared)
-    return record_prepare(lab, raw, prepared, dataset, lambda checked: _write(lab.lake, checked, recipe), clock)
+    with clock.step("digest"):
+        dataset = _dataset(lab, raw, prepared, parts, apart)
+    return record_prepare(lab, raw, prepared, dataset, lambda checked: write_dataset(lab.lake, checked, recipe), clock)
 
 
 class _Proposal(str):
@@ -71,36 +67,34 @@ class _Proposal(str):
         return cls(text)
 
 
-def load_dataset(lake: Lake, wanted: str) -> Dataset:
-    """A dataset by its id, or the newest one of a name.
-
-    Raises:
-        DataError: the lake has no such dataset.
-    """
-    names = [t.split("/")[1] for t in lake.tables() if t.startswith("dataset/") and t.endswith("/test")]
-    versions = [v for name in names for v in _datasets(lake, name) if wanted in (name, v.meta["dataset"]["id"])]
-    if not versions:
-        raise DataError(f"dataset {wanted!r}", "is not in the lake", hint="run `leaflab prepare` to make it")
-    return _load(lake, versions[0])
+_Divided = tuple["Prepared", Mapping[str, "pa.Table"], int]
+"""What was prepared, its parts, and how many rows have a near-duplicate in another part."""
 
 
-def _recipe(lab: Lab, raw: Raw) -> str:
-    """Everything that decides what a dataset holds."""
-    options: list[Any] = [lab.prepare, lab.split, lab.dataset]
-    settings = [[type(option).__name__, asdict(option)] for option in options]
-    return fold({"raw": raw.digest, "settings": settings, "seed": lab.seed, "version": PREPARE_VERSION})
+def _streamed(lab: Lab, raw: Raw, spill: Spill) -> _Divided | None:
+    """The parts of a table too large for memory, which stay on disk."""
+    table = f"raw/{raw.name}"
+    stream = lab.prepare.streamed(raw.rows, lambda: lab.lake.stream(table, raw.version), lab.dataset, spill)
+    if stream is None or lab.split.aside:
+        return None
+    done = stream.run(lab.split, lab.seed)
+    return done.prepared, done.parts, 0
 
 
-def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
+def _in_memory(lab: Lab, raw: Raw) -> _Divided:
     import pyarrow as pa
 
+    prepared = lab.prepare.clean(raw.table, lab.dataset, lab.split.aside)
     codes = lab.split.assign(prepared, lab.seed)
     apart = straddling(codes, prepared)
     if apart:
         _log.info("  %s rows have a near-duplicate in another part", f"{apart:,}")
-    parts: dict[str, pa.Table] = {
-        part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)
-    }
+    return prepared, {part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)}, apart
+
+
+def _dataset(lab: Lab, raw: Raw, prepared: Prepared, parts: Mapping[str, pa.Table], apart: int) -> Dataset:
+    rows = sum(table.num_rows for table in parts.values())
+    facts = {"notes": list(prepared.notes), "straddling": apart}
     dataset = Dataset(
         name=raw.name,
         task=prepared.task,
@@ -111,40 +105,8 @@ def _split(lab: Lab, raw: Raw, prepared: Prepared) -> Dataset:
         digests={},
         raw={"table": f"raw/{raw.name}", "version": raw.version, "digest": raw.digest, "uri": raw.uri},
         features=prepared.features,
-        facts={
-            **prepared.facts,
-            "notes": list(prepared.notes),
-            "straddling": apart,
-            "shares": {part: table.num_rows / len(codes) for part, table in parts.items()},
-        },
+        facts={**prepared.facts, **facts, "shares": {part: t.num_rows / rows for part, t in parts.items()}},
         monotone=prepared.monotone,
     )
     dataset = lab.prepare.adjust(dataset)
     return replace(dataset, digests={part: digest(table).table for part, table in dataset.parts.items()})
-
-
-def _datasets(lake: Lake, name: str) -> list[TableVersion]:
-    """Versions that carry a dataset's manifest, newest first."""
-    return [v for v in reversed(lake.versions(f"dataset/{name}/test")) if "recipe" in v.meta]
-
-
-def _write(lake: Lake, dataset: Dataset, recipe: str) -> dict[str, int]:
-    """Writes the parts, train first; the manifest lies with the last, so that a dataset is whole or absent."""
-    versions: dict[str, int] = {}
-    meta: dict[str, Any] = {}
-    for part in PARTS:
-        table, name = dataset.parts[part], f"dataset/{dataset.name}/{part}"
-        if part == PARTS[-1]:
-            meta = {"recipe": recipe, "dataset": manifest(dataset) | {"versions": dict(versions)}}
-        written = lake.write(name, table, digest=dataset.digests[part], meta=meta)
-        if meta and written.meta.get("recipe") != recipe:
-            written = lake.write(name, table.slice(0, 0), mode="append", digest=dataset.digests[part], meta=meta)
-        versions[part] = written.version
-    return versions
-
-
-def _load(lake: Lake, version: TableVersion) -> Dataset:
-    plain = version.meta["dataset"]
-    versions = {**plain["versions"], PARTS[-1]: version.version}
-    parts: dict[str, pa.Table] = {part: lake.read(f"dataset/{plain['name']}/{part}", versions[part]) for part in PARTS}
-    return from_manifest(plain, parts, versions)
