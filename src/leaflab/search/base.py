@@ -72,7 +72,8 @@ class Found:
 
     Args:
         trials: every finished trial, by number; `best` is one of them.
-        predictor: the model refitted as asked, and `members`: how it is made, for people ("trial 7 x 5 folds, weight 0.6").
+        predictor: the model refitted as asked; `members`: how it is made, for people, and `made`: trial, fold and rounds
+            of each part, from which it can be made again.
         baselines: name to its fit, as a trial, and its predictor.
         metrics: of the refitted model beyond the best trial's own (`oof/log_loss`).
         notes: warnings for the researcher, as sentences.
@@ -85,6 +86,7 @@ class Found:
     best: Trial
     predictor: Predictor
     members: tuple[str, ...]
+    made: tuple[Mapping[str, Any], ...]
     baselines: Mapping[str, tuple[Trial, Predictor]]
     metrics: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

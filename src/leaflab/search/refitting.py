@@ -36,12 +36,14 @@ _NEARLY = 0.7
 
 @dataclass(frozen=True)
 class Final:
-    """The refitted model: texts of its members with their weights, how it is made, and its out-of-fold metrics."""
+    """The refitted model: texts of its members with their weights, how it is made (for people, and as trial, fold
+    and rounds of each text), and its out-of-fold metrics."""
 
     texts: tuple[str, ...]
     weights: tuple[float, ...]
     members: tuple[str, ...]
     metrics: dict[str, float]
+    made: tuple[dict[str, Any], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -181,13 +183,15 @@ class Refit:
         return next((job for job in queue if self._cost(job[1][0]) < left), None)
 
     def _job(self, trial: Trial, number: int | None, deadline: float | None) -> Fit:
-        rounds = None
-        if number is None:
-            learnt = np.mean([len(self.folds[f][0]) for f in range(self.judged)])
-            grown = np.mean([trial.facts.get(f"rounds/{f}", 0.0) for f in range(self.judged)])
-            rounds = max(1, round(float(grown * len(self.problem.target) / learnt)))
+        rounds = self._whole(trial) if number is None else None
         folder = self.place.folder / "members" / f"{trial.number:04d}"
         return Fit("", trial.params, (number,), trial.seed, folder, self.pool.threads, deadline, rounds)
+
+    def _whole(self, trial: Trial) -> int:
+        """Rounds on all rows: the best number on the folds, rescaled to the rows there are to learn from."""
+        learnt = np.mean([len(self.folds[f][0]) for f in range(self.judged)])
+        grown = np.mean([trial.facts.get(f"rounds/{f}", 0.0) for f in range(self.judged)])
+        return max(1, round(float(grown * len(self.problem.target) / learnt)))
 
     def _take(self, trial: Trial, number: int | None, fitted: Fitted) -> None:
         """Keeps a member, unless the deadline cut it long before its time."""
@@ -209,14 +213,16 @@ class Refit:
         texts: list[str] = []
         weights: list[float] = []
         members: list[str] = []
+        made: list[dict[str, Any]] = []
         for trial, share in zip(used, shares, strict=True):
             own = have[trial.number]
             if share > 0:
                 texts += [self._members[trial.number, n][0].read_text(encoding="utf-8") for n in own]
                 weights += [share / len(own)] * len(own)
+                made += [{"trial": trial.number, "fold": n, "rounds": self._whole(trial) if n is None else None} for n in own]
                 where = "all rows" if own == [None] else f"{len(own)} folds" if len(own) > 1 else "the training rows"
                 members.append(f"trial {trial.number} on {where}, weight {share:.2f}")
-        return Final(tuple(texts), tuple(weights), tuple(members), self._metrics(used, shares, folds))
+        return Final(tuple(texts), tuple(weights), tuple(members), self._metrics(used, shares, folds), tuple(made))
 
     def _metrics(self, used: Sequence[Trial], shares: Sequence[float], folds: Any) -> dict[str, float]:
         """Metrics of the blend on rows that its members did not learn from."""

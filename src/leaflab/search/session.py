@@ -124,7 +124,7 @@ class Session:
         folder.mkdir(parents=True)
         for number, text in enumerate(final.texts):
             (folder / f"{number}.txt").write_text(text, encoding="utf-8")
-        plain = {"weights": final.weights, "members": final.members, "metrics": final.metrics}
+        plain = {"weights": final.weights, "members": final.members, "metrics": final.metrics, "made": final.made}
         (folder / "final.json").write_text(json.dumps(plain), encoding="utf-8")
         spent = budget.used
         if not self.stopping.asked:
@@ -141,7 +141,8 @@ class Session:
             return None
         plain = json.loads(file.read_text(encoding="utf-8"))
         texts = tuple((file.parent / f"{n}.txt").read_text(encoding="utf-8") for n in range(len(plain["weights"])))
-        return Final(texts, tuple(plain["weights"]), tuple(plain["members"]), plain["metrics"])
+        return Final(texts, tuple(plain["weights"]), tuple(plain["members"]), plain["metrics"],
+                     tuple(plain["made"]))  # fmt: skip
 
     def _baselines(self, study: Study, pool: Pool) -> dict[str, tuple[Trial, Predictor]]:
         """The baselines, fitted on the first fold."""
@@ -179,6 +180,7 @@ class Session:
             best=best,
             predictor=self.model.predictor(final.texts, final.weights),
             members=final.members,
+            made=final.made,
             baselines=baselines,
             metrics=final.metrics,
             seconds=seconds,

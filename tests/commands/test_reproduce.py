@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from leaflab.app import lab_for
+from leaflab.commands.reproduce import command
+from leaflab.errors import ModelError
+from leaflab.values import Tag
+from leaflab.workflow.sweep import sweep
+
+WORDS = ["source.path=table.csv", "dataset.target=y", "search.trials=6", "model.max_rounds=25", "executor=inline"]
+
+
+@pytest.fixture
+def swept(home):
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(150, 3)), columns=list("abc"))
+    frame["y"] = frame["a"] + generator.normal(size=150) / 2
+    frame.to_csv(home / "table.csv", index=False)
+    return sweep(lab_for("sweep", WORDS))
+
+
+def said(run_id):
+    result = CliRunner().invoke(command, [run_id], standalone_mode=False, catch_exceptions=False)
+    return result.return_value, result.output
+
+
+def test_a_sweep_and_its_trials_are_made_again_byte_by_byte(swept):
+    code, text = said(swept.run_id)
+    assert (code, "identical" in text) == (0, True), text
+    tracking = lab_for("sweep", WORDS).tracking
+    trial = next(r for r in tracking.search("table", {"leaflab.trial": str(swept.best.number)}))
+    code, text = said(trial.id)
+    assert code == 0, text
+    assert "metrics too" in text
+
+
+def test_what_differs_is_told(swept):
+    lab = lab_for("sweep", WORDS)
+    lab.tracking.annotate(swept.run_id, [Tag("leaflab.version.lightgbm", "4.0.0")])
+    sampled = next(t for t in swept.trials if t.params.get("bagging_fraction", 1) < 0.95 and t.state == "complete")
+    trial = next(r for r in lab.tracking.search("table", {"leaflab.trial": str(sampled.number)}))
+    lab.tracking.annotate(trial.id, [Tag("leaflab.seed", "12345")])
+    code, text = said(trial.id)
+    assert code == 3
+    assert "0 of 1 parts are identical" in text
+    assert "Why: lightgbm was 4.0.0, is 4.7.0" in text
+
+
+def test_a_run_that_does_not_exist_is_told(home):
+    with pytest.raises(ModelError, match="does not exist"):
+        said("0" * 32)
