@@ -54,12 +54,19 @@ class Spill:
         self._open.close()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows, as they were written."""
-        yield from self._mapped("typed").to_batches()
+        """All rows, as they were written; read, not mapped, so that no page stays in memory."""
+        with pa.OSFile(self._path("typed"), "rb") as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
 
     def columns(self, names: list[str], kept: NDArray[np.bool_]) -> pa.Table:
         """Some columns of the kept rows, in memory."""
-        return self._mapped("typed").select(names).filter(pa.array(kept))
+        start, found = 0, []
+        for batch in self.batches():
+            found.append(batch.select(names).filter(pa.array(kept[start : start + batch.num_rows])))
+            start += batch.num_rows
+        return pa.Table.from_batches(found)
 
     def parts(
         self, names: Sequence[str], codes: NDArray[np.int8], keys: NDArray[np.uint64], id_column: str | None

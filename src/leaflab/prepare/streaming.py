@@ -173,7 +173,8 @@ class Streaming:
             columns[name], bad, hashes = column.typed_batch(batch.column(name))
             total = inside if name in features else outside
             total += hashes
-            reasons.append((bad, "unreadable", f"column {name!r} must hold a {column.column.kind}"))
+            if bad.any():
+                reasons.append((bad, "unreadable", f"column {name!r} must hold a {column.column.kind}"))
         outside += column_hashes(self.roles.goal, target.to_pandas())
         for role in ("time", "weight", "group"):
             name = getattr(self.roles, role)

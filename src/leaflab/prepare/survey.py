@@ -51,7 +51,8 @@ class Known:
         places = pc.index_in(coded.dictionary, value_set=self.values).fill_null(len(self.values))
         last = np.append(places.to_numpy(), len(self.values))
         codes = last[coded.indices.fill_null(len(coded.dictionary)).to_numpy()]
-        return self.typed.take(pa.array(codes)), self.bad[codes], self.hashes[codes]
+        bad = self.bad[codes] if self.bad.any() else np.zeros(len(codes), bool)
+        return self.typed.take(pa.array(codes)), bad, self.hashes[codes]
 
     def _directly(self, array: pa.Array[Any]) -> tuple[pa.Array[Any], NDArray[np.bool_], NDArray[np.uint64]]:
         values, bad = parse(array.to_pandas(), self.column)

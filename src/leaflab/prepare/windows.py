@@ -50,9 +50,11 @@ class Windows(Default):
         import pyarrow as pa
 
         time, rows = self._time(raw, roles), raw.num_rows
-        frame = self._windows(raw.to_pandas(), time, roles.goal)
+        left_out = [name for name in roles.dropped if name in raw.column_names and name not in self.device]
+        frame = self._windows(raw.drop_columns(left_out).to_pandas(), time, roles.goal)
         table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-        prepared = super().clean(table, roles.resolved(time=time), aside)
+        still = [name for name in roles.dropped if name not in left_out]
+        prepared = super().clean(table, roles.resolved(time=time, drop=still), aside)
         note = f"{rows:,} rows became {table.num_rows:,} windows of {self.every}"
         return _noted(prepared, note)
 
