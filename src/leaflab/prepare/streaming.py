@@ -56,6 +56,16 @@ class Streamed:
     parts: Mapping[str, pa.Table]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What the first pass found: the target, each column, the features among them, and how many rows there are."""
+
+    goal: Goal
+    known: Mapping[str, Known]
+    features: list[str]
+    rows: int
+
+
 @dataclass
 class _Rows:
     """What is kept of each row while its values wait on disk."""
@@ -91,9 +101,8 @@ class Streaming:
             ConfigError: an option that needs the whole table at once.
         """
         self._refuse_options()
-        goal, known, features, rows_in = self._survey()
-        rows = self._type(goal, known, features)
-        return self._divided(goal, known, features, rows, rows_in, split, seed)
+        plan = self._survey()
+        return self._divided(plan, self._type(plan), split, seed)
 
     def _refuse_options(self) -> None:
         options = self.options
@@ -107,7 +116,7 @@ class Streaming:
             if asked:
                 raise ConfigError(f"`{key}`", "needs the whole table in memory", hint="set prepare.stream=never")
 
-    def _survey(self) -> tuple[Goal, dict[str, Known], list[str], int]:
+    def _survey(self) -> _Plan:
         survey: Survey | None = None
         targets: list[pa.Array[Any]] = []
         goal = self.roles.goal
@@ -131,14 +140,14 @@ class Streaming:
         features = [n for n in known if n not in special and n not in self.unused]
         if not features:
             raise DataError("the table", "must have at least one feature column that varies", got=listed(list(known)))
-        return found, known, features, survey.rows
+        return _Plan(found, known, features, survey.rows)
 
-    def _type(self, goal: Goal, known: Mapping[str, Known], features: list[str]) -> _Rows:
+    def _type(self, plan: _Plan) -> _Rows:
         """The second pass: typed rows to disk, hashes and verdicts to memory."""
         rows, start = _Rows(), 0
         special = [n for n in (self.roles.weight, self.roles.time, self.roles.group, *self.roles.ids) if n is not None]
-        written = [*features, *(n for n in dict.fromkeys(special) if n not in features)]
-        for batch, target, columns, reasons, inside, outside in self._ahead(goal, known, features):
+        written = [*plan.features, *(n for n in dict.fromkeys(special) if n not in plan.features)]
+        for batch, target, columns, reasons, inside, outside in self._ahead(plan):
             arrays = [*(columns[n] for n in written), target]
             self.spill.write(pa.RecordBatch.from_arrays(arrays, names=[*written, self.roles.goal]))
             rows.features.append(mixed(inside))
@@ -148,30 +157,28 @@ class Streaming:
         self.spill.close()
         return rows
 
-    def _ahead(self, goal: Goal, known: Mapping[str, Known], features: list[str]) -> Iterator[tuple[Any, ...]]:
+    def _ahead(self, plan: _Plan) -> Iterator[tuple[Any, ...]]:
         """Typed batches in order, two of them worked on at a time."""
         start, waiting = 0, deque[Future[tuple[Any, ...]]]()
         with ThreadPoolExecutor(_THREADS) as pool:
             for batch in self.batches():
-                target = goal.values.slice(start, batch.num_rows)
-                waiting.append(pool.submit(self._typed, batch, known, features, target))
+                target = plan.goal.values.slice(start, batch.num_rows)
+                waiting.append(pool.submit(self._typed, batch, plan, target))
                 start += batch.num_rows
                 if len(waiting) > _THREADS:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _typed(
-        self, batch: pa.RecordBatch, known: Mapping[str, Known], features: list[str], target: pa.Array[Any]
-    ) -> tuple[Any, ...]:
+    def _typed(self, batch: pa.RecordBatch, plan: _Plan, target: pa.Array[Any]) -> tuple[Any, ...]:
         """A batch, its target and typed columns, the rows refused by reason, and hashes within and beside features."""
         inside, outside = np.zeros(batch.num_rows, "uint64"), np.zeros(batch.num_rows, "uint64")
         columns: dict[str, pa.Array[Any]] = {}
         gone = target.is_null().to_numpy(zero_copy_only=False)
         reasons: list[_Reason] = [(gone, "target_null", "the target has no value")]
-        for name, column in known.items():
+        for name, column in plan.known.items():
             columns[name], bad, hashes = column.typed_batch(batch.column(name))
-            total = inside if name in features else outside
+            total = inside if name in plan.features else outside
             total += hashes
             if bad.any():
                 reasons.append((bad, "unreadable", f"column {name!r} must hold a {column.column.kind}"))
@@ -211,23 +218,15 @@ class Streaming:
                 self.quarantine.append(QuarantineRow("", start + int(line), rule, reason, text))
         return kept
 
-    def _divided(
-        self,
-        goal: Goal,
-        known: Mapping[str, Known],
-        features: list[str],
-        rows: _Rows,
-        rows_in: int,
-        split: Any,
-        seed: int,
-    ) -> Streamed:
+    def _divided(self, plan: _Plan, rows: _Rows, split: Any, seed: int) -> Streamed:
         """The parts of the rows that stay, each once."""
         import pandas as pd
 
+        goal, known = plan.goal, plan.known
         kept, whole = np.concatenate(rows.kept), np.concatenate(rows.whole)
         keys = np.concatenate(rows.features)
         del rows
-        self._stop_above_limit(rows_in)
+        self._stop_above_limit(plan.rows)
         copies = np.zeros(len(kept), bool)
         if self.options.duplicates != "keep":
             copies[kept] = pd.Series(whole[kept]).duplicated().to_numpy()
@@ -241,22 +240,22 @@ class Streaming:
             keys[kept] = column_hashes(ROW_ID, ids.cast(pa.string()).to_pandas())
         prepared = Prepared(
             table=thin,
-            columns=tuple(known[n].column for n in features),
+            columns=tuple(known[n].column for n in plan.features),
             task=goal.task,
             roles=self.roles.resolved(task=goal.task, positive=goal.positive),
             classes=goal.classes,
             quarantine=tuple(self.quarantine),
             facts={
-                "rows_in": rows_in,
+                "rows_in": plan.rows,
                 "rows_out": int(kept.sum()),
                 "duplicates": int(copies.sum()),
                 "near_duplicates": 0,
                 "quarantined": dict(self.refused),
                 "unused": dict(self.unused),
             },
-            notes=(*goal.notes, f"{rows_in:,} rows: prepared in a stream, near-duplicates not looked for"),
+            notes=(*goal.notes, f"{plan.rows:,} rows: prepared in a stream, near-duplicates not looked for"),
             features=self.options.learnt(),
-            monotone=self.options.features.checked({n: known[n].column.kind for n in features}, features),
+            monotone=self.options.features.checked({n: known[n].column.kind for n in plan.features}, plan.features),
             keys=keys[kept],
         )
         codes = np.full(len(kept), -1, dtype="int8")
