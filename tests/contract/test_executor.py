@@ -25,15 +25,22 @@ class Squares:
 '''
 
 
-@pytest.fixture(params=OPTIONS)
+SLOW = {"dask"}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in OPTIONS])
 def pool(request, home, monkeypatch):
     (home / "squares.py").write_text(SQUARES)
     monkeypatch.syspath_prepend(str(home))
+    monkeypatch.setenv("PYTHONPATH", str(home))
     from squares import Squares
 
     executor = lab_for("sweep", [f"executor={request.param}", "name=x"]).executor
     with executor.open(Squares(), 100) as pool:
         yield pool
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def test_there_are_options_to_check():

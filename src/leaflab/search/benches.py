@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ __all__ = ["Benches"]
 
 @dataclass(frozen=True)
 class Benches:
-    """Sends a fit to the bench of its model."""
+    """Sends a fit to the bench of its model; `folder` holds the data of all of them."""
 
     by_model: Mapping[str, Bench]
+    folder: Path | None = None
 
     def run(self, job: Any, report: Callable[[Any], str]) -> Any:
         return self.by_model[job.model].run(job, report)

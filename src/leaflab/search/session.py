@@ -67,7 +67,7 @@ class Session:
         store = self.place.folder / "store"
         _removed(store)
         models = {"": self.model, **self.place.baselines}
-        bench = Benches({name: m.bench(self.problem, cut, store, self.search.bins) for name, m in models.items()})
+        bench = Benches({name: m.bench(self.problem, cut, store, self.search.bins) for name, m in models.items()}, store)
         resumed, seconds = len(done), {"open": time.monotonic() - budget.started}
         with self.executor.open(bench, len(self.problem.target)) as pool:
             kind = self.search.refit if self.search.pick == "best" else "fastest"

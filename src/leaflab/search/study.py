@@ -51,6 +51,7 @@ class Study:
             storage=storage, study_name=name, direction=direction, load_if_exists=True, pruner=pruner
         )
         self._asked: dict[int, optuna.Trial] = {}
+        self._steps: dict[int, int] = {}
 
     def prepare(
         self, sampler: Any, seed: int, varying: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]
@@ -97,6 +98,9 @@ class Study:
     def pruned(self, number: int, step: int, value: float) -> bool:
         """Reports a value and asks the pruner; configurations put first are seen to their end, for they are few and unlike."""
         trial = self._asked[number]
+        if step <= self._steps.get(number, -1):  # a trial that was started again on another worker
+            return False
+        self._steps[number] = step
         trial.report(value, step)
         return number >= self.recall("first", 0) and trial.should_prune()
 
