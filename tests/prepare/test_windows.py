@@ -86,3 +86,11 @@ def test_what_is_wrong_is_one_sentence() -> None:
         Windows(every="soon").clean(table, ROLES)
     with pytest.raises(DataError, match=r"column 'when' is not in the table"):
         Windows().clean(table, ROLES.resolved(time="when"))
+
+
+def test_a_column_left_out_is_no_window_either() -> None:
+    frame = sensors()
+    roles = Roles(name="t", target="y", time="timestamp", drop=["noise", "topic"])
+    prepared = Windows().clean(pa.Table.from_pandas(frame), roles)
+    assert prepared.table.num_rows == 120
+    assert not [c.name for c in prepared.columns if "noise" in c.name or c.name == "topic"]
