@@ -155,3 +155,22 @@ def test_pairs_of_numbers():
         encoder_of(frame, columns, pairs={"x": ["a", "power", "b"]})
     with pytest.raises(ConfigError, match="numeric feature"):
         encoder_of(frame, columns, pairs={"x": ["a", "sum", "zz"]})
+
+
+def test_aggregates_of_the_training_rows():
+    columns = [Column("n", "number"), Column("c", "category")]
+    frame = pd.DataFrame({"n": [1.0, 3.0, 8.0, None], "c": ["a", "a", "b", "b"], "y": [0, 1, 0, 1]})
+    encoder, _ = encoder_of(frame, columns, aggregates={"mean n of c": ["n", "mean", "c"]})
+    served = typed(pd.DataFrame({"n": [0.0] * 3, "c": ["a", "b", "new"]}), columns)
+    np.testing.assert_array_equal(encoder.encode(served)[:, 2], [2, 8, 4])
+    with pytest.raises(ConfigError, match="must read"):
+        encoder_of(frame, columns, aggregates={"x": ["c", "mean", "n"]})
+
+
+def test_noise_is_not_selected():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1500, 8))
+    frame = pd.DataFrame({f"x{n}": x[:, n] for n in range(8)} | {"y": (x[:, 0] + x[:, 1] > 0).astype(int)})
+    encoder, _ = encoder_of(frame, [Column(f"x{n}", "number") for n in range(8)], select="null_importance")
+    assert {"x0", "x1"} <= set(encoder.names)
+    assert len(encoder.names) <= 5

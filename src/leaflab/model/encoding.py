@@ -9,6 +9,7 @@ import numpy as np
 
 from leaflab.errors import ConfigError
 from leaflab.model.scaling import number_features
+from leaflab.model.selection import worth_keeping
 from leaflab.scorer.encoder import PAIRS, Encoder, Feature, words
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def fit_encoder(dataset: Dataset, frame: pd.DataFrame) -> Encoder:
 
     Args:
         dataset: its columns and the options of its features (`encode`, `scale`, `impute`, `text`, `rare`, `cycles`,
-            `pairs`; see `leaflab.prepare.features`).
+            `pairs`, `aggregates`, `select`; see `leaflab.prepare.features`).
         frame: the typed training rows, as `dataset.parts["train"].to_pandas()` gives them.
     """
     features: list[Feature] = []
@@ -44,7 +45,16 @@ def fit_encoder(dataset: Dataset, frame: pd.DataFrame) -> Encoder:
         else:
             features += _FITTERS[column.kind](column, values, dataset.features)
     features += _pairs(dataset)
-    return Encoder(tuple(features))
+    features += _aggregates(dataset, frame)
+    encoder = Encoder(tuple(features))
+    return _selected(dataset, encoder, frame) if dataset.features.get("select") == "null_importance" else encoder
+
+
+def _selected(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame) -> Encoder:
+    matrix = training_matrix(dataset, encoder, frame)
+    target = _labels(dataset, frame).astype("float64")
+    kept = worth_keeping(matrix, target, dataset.outputs, encoder.categorical)
+    return Encoder(tuple(f for f, keep in zip(encoder.features, kept, strict=True) if keep))
 
 
 def training_matrix(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame) -> np.ndarray:
@@ -166,6 +176,25 @@ def _pairs(dataset: Dataset) -> Iterator[Feature]:
             if column not in numeric:
                 raise ConfigError(key, "must join two numeric feature columns", got=column)
         yield Feature(name, one, how, {"other": other})
+
+
+def _aggregates(dataset: Dataset, frame: pd.DataFrame) -> Iterator[Feature]:
+    """`aggregates`: feature name to [number, statistic, category]: what the training rows of a category have of it."""
+    kinds = {c.name: c.kind for c in dataset.columns}
+    for name, (number, how, category) in dataset.features.get("aggregates", {}).items():
+        key = f"`prepare.features.aggregates.{name}`"
+        if kinds.get(number) not in ("number", "boolean") or kinds.get(category) != "category":
+            raise ConfigError(
+                key, "must read [numeric column, statistic, category column]", got=[number, how, category]
+            )
+        found = getattr(frame.groupby(category)[number], how)().dropna()
+        levels = [str(level) for level in found.index]
+        state = {
+            "levels": levels,
+            "values": found.astype("float64").tolist(),
+            "default": float(getattr(frame[number], how)()),
+        }
+        yield Feature(name, category, "lookup", state)
 
 
 _FITTERS = {"number": number_features, "boolean": number_features, "category": _category, "time": _time, "text": _text}

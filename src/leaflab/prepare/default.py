@@ -100,6 +100,8 @@ class Default(Prepare):
             "buckets": more.buckets,
             "cycles": more.cycles,
             "pairs": {name: list(parts) for name, parts in more.pairs.items()},
+            "aggregates": {name: list(parts) for name, parts in more.aggregates.items()},
+            "select": more.select,
         }
 
     def adjust(self, dataset: Dataset) -> Dataset:

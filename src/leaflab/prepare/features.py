@@ -13,6 +13,7 @@ from leaflab.option import option
 __all__ = ["Features", "Mapped"]
 
 Sign = Literal[-1, 1]
+Statistic = Literal["mean", "median", "min", "max", "std"]
 
 T = TypeVar("T")
 Mapped = Annotated[dict[str, T], BeforeValidator(lambda given: given or {})]
@@ -29,6 +30,8 @@ class Features:
         buckets: width of hashed text, hashed categories and of the vocabulary.
         cycles: times as places on circles (sine and cosine) instead of plain parts.
         pairs: feature name to [column, ratio | product | sum | difference, column].
+        aggregates: feature name to [numeric column, mean | median | min | max | std, category column].
+        select: "null_importance" keeps the features that gain more from the target than from shuffled ones.
         monotone: numeric column to 1 (the answer never falls as it rises) or -1; the model keeps to it.
     """
 
@@ -37,6 +40,8 @@ class Features:
     buckets: Annotated[int, Field(ge=2, le=4096)] = 64
     cycles: bool = False
     pairs: Mapped[tuple[str, str, str]] = Field(default_factory=dict)
+    aggregates: Mapped[tuple[str, Statistic, str]] = Field(default_factory=dict)
+    select: Literal["none", "null_importance"] = "none"
     monotone: Mapped[Sign] = Field(default_factory=dict)
 
     def checked(self, kinds: Mapping[str, str], names: Sequence[str]) -> Mapping[str, int]:

@@ -193,6 +193,7 @@ OPS: dict[str, Callable[[pd.Series[Any], Mapping[str, Any]], np.ndarray]] = {
     "codes": _codes,
     "level": _level,
     "mean": _mean,
+    "lookup": _mean,
     "hash": _hash,
     "part": _part,
     "cycle": _cycle,
