@@ -91,7 +91,7 @@ def outcome(call) -> tuple:
         return "refusal", error.columns, error.row
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ROWS)
 def test_a_row_scores_as_it_does_in_a_frame(row):
     values = {name: [value] for name, value in row.items()}

@@ -17,7 +17,7 @@ from leaflab.errors import ModelError, TrackingError
 from leaflab.serve.app import Parts, application
 from leaflab.serve.following import Follower
 from leaflab.serve.gate import Keys
-from leaflab.serve.journal import Journal
+from leaflab.serve.journal import Journal, Keeping
 from leaflab.serve.measures import Measures
 from leaflab.serve.recorded import Recorder
 from leaflab.serve.server import Patient, bound
@@ -90,7 +90,8 @@ def started():
 
         follower = Follower(shelf, "toy", "champion", shadow)
         recorded = {"hashed": journal.pop("hashed", ()), "omitted": journal.pop("omitted", ()), "key": b"key"}
-        own = Journal(lake, "inference/toy", Recorder(**recorded), **{"seconds": 0.05, **journal}) if lake else None
+        keeping = Keeping(**{"seconds": 0.05, **journal})
+        own = Journal(lake, "inference/toy", Recorder(**recorded), keeping) if lake else None
         service = Service(follower, Measures(), own, limits or Limits())
         gate = application(Parts(service, lake, Keys(keys), poll_seconds, log_requests=False))
         listener = bound("127.0.0.1", 0)

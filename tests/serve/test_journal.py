@@ -9,7 +9,7 @@ import pytest
 from leaflab.errors import LakeError
 from leaflab.identity import row_ids
 from leaflab.lake.delta import Delta
-from leaflab.serve.journal import Entry, Journal
+from leaflab.serve.journal import Entry, Journal, Keeping
 from leaflab.serve.live import Live
 from leaflab.serve.recorded import OWN, Recorder, hash_key
 from leaflab.values import Version
@@ -81,8 +81,24 @@ def test_what_cannot_be_written_waits_and_is_written_later(live, tmp_path):
     assert lake.read("inference/toy")["a"].to_pylist() == [1.0, 2.0]
 
 
+def test_what_a_stopping_server_cannot_write_the_next_one_does(live, tmp_path):
+    lake, spool = Flaky(path=str(tmp_path / "lake")), tmp_path / "spool"
+    journal = Journal(lake, "inference/toy", Recorder(), Keeping(spool=spool))
+    journal.add(entry(live))
+    lake.FAILS[0] = 1_000
+    journal.close()
+    assert len(list(spool.glob("*.arrow"))) == 1
+    lake.FAILS[0] = 0
+    following = Journal(lake, "inference/toy", Recorder(), Keeping(seconds=0.01, spool=spool))
+    following.start()
+    following.add(entry(live, a=[2]))
+    following.close()
+    assert sorted(lake.read("inference/toy")["a"].to_pylist()) == [1.0, 2.0]
+    assert list(spool.iterdir()) == [] and following.written == 2
+
+
 def test_the_buffer_is_bounded_and_says_what_it_dropped(live, tmp_path):
-    journal = Journal(Delta(path=str(tmp_path)), "inference/toy", Recorder(), limit=5)
+    journal = Journal(Delta(path=str(tmp_path)), "inference/toy", Recorder(), Keeping(limit=5))
     for _ in range(4):
         journal.add(entry(live, rows=2))
     assert (journal.waiting, journal.dropped) == (4, 4)
@@ -90,7 +106,7 @@ def test_the_buffer_is_bounded_and_says_what_it_dropped(live, tmp_path):
 
 def test_a_share_is_kept(live, tmp_path):
     def kept(share):
-        journal = Journal(Delta(path=str(tmp_path)), "x", Recorder(), share=share)
+        journal = Journal(Delta(path=str(tmp_path)), "x", Recorder(), Keeping(share=share))
         return sum(journal.keeps() for _ in range(2000))
 
     assert kept(0.0) == 0 and kept(1.0) == 2000 and 800 < kept(0.5) < 1200

@@ -142,7 +142,6 @@ def test_several_workers_answer_and_end_together(serving, bench):
     [
         (["serve.port=70000"], "`serve.port`"),
         (["serve.record.share=2"], "share` must be less than or equal to 1, got 2"),
-        (["serve.keys_file=absent"], "`serve.keys_file` must be a file that can be read"),
         (["serve.host=203.0.113.7"], "`serve.host` cannot be listened on"),
         (["serve.prot=1"], "serve.port"),
     ],

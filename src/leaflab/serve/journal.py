@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from leaflab.lake.base import Lake
     from leaflab.serve.live import Answer
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "Journal", "Keeping"]
 
 _ATTEMPTS = 5
 
@@ -35,6 +37,23 @@ class Entry:
     milliseconds: float
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """How much of the answers is kept.
+
+    Args:
+        seconds: between two writes.
+        limit: rows that may wait; a row beyond is counted as dropped.
+        share: share of requests kept.
+        spool: folder for what could not be written when the server stopped; the next server writes it.
+    """
+
+    seconds: float = 2.0
+    limit: int = 100_000
+    share: float = 1.0
+    spool: Path | None = None
+
+
 class Journal:
     """Appends answers to one lake table from a thread of its own.
 
@@ -42,9 +61,7 @@ class Journal:
         lake: where the table lies.
         table: its name.
         frame: turns entries of one model into an Arrow table.
-        seconds: between two writes.
-        limit: rows that may wait; a row beyond is counted as dropped.
-        share: share of requests kept.
+        keeping: how much is kept, and how long it may wait.
     """
 
     def __init__(
@@ -52,13 +69,11 @@ class Journal:
         lake: Lake,
         table: str,
         frame: Callable[[list[Entry]], pa.Table],
-        *,
-        seconds: float = 2.0,
-        limit: int = 100_000,
-        share: float = 1.0,
+        keeping: Keeping | None = None,
     ) -> None:
         self._lake, self._table, self._frame = lake, table, frame
-        self._seconds, self._limit, self._share = seconds, limit, share
+        kept = keeping or Keeping()
+        self._seconds, self._limit, self._share, self._spool = kept.seconds, kept.limit, kept.share, kept.spool
         self._waiting: deque[Entry] = deque()
         self._rows = 0
         self._stop = threading.Event()
@@ -99,21 +114,56 @@ class Journal:
             if self.flush():
                 return
             time.sleep(0.2 * (attempt + 1))
-        _log.error("%d rows of the inference log could not be written: %s", self._rows, self.trouble)
+        self._set_aside()
+
+    def _set_aside(self) -> None:
+        """Leaves what the lake did not take where the next server finds it."""
+        if self._spool is None:
+            _log.error("%d rows of the inference log are lost: %s", self._rows, self.trouble)
+            return
+        import pyarrow as pa
+
+        self._spool.mkdir(parents=True, exist_ok=True)
+        for place, entries in enumerate(_grouped(self._waiting)):
+            table = self._frame(entries)
+            path = self._spool / f"{time.time_ns()}-{os.getpid()}-{place}.arrow"
+            with pa.ipc.new_file(path.with_suffix(".partial"), table.schema) as writer:
+                writer.write_table(table)
+            path.with_suffix(".partial").replace(path)
+        _log.warning("%d rows of the inference log wait in %s for the next server.", self._rows, self._spool)
+
+    def _take_up(self) -> None:
+        """Writes what an earlier server had to set aside; a file is claimed by one worker."""
+        import pyarrow as pa
+
+        for path in sorted(self._spool.glob("*.arrow")) if self._spool else ():
+            ours = path.with_suffix(f".{os.getpid()}")
+            try:
+                path.rename(ours)
+            except FileNotFoundError:
+                continue
+            try:
+                with pa.OSFile(str(ours)) as source:
+                    table = pa.ipc.open_file(source).read_all()
+                self._lake.write(self._table, table, mode="append", new_columns="add")
+            except Exception as error:
+                ours.rename(path)
+                self.trouble = f"The inference log cannot be written ({_short(error)})."
+                return
+            ours.unlink()
+            self.written += table.num_rows
 
     def _work(self) -> None:
+        self._take_up()
         while not self._stop.wait(self._seconds):
             self.flush()
 
     def flush(self) -> bool:
         """Writes what waits now; what cannot be written waits on. Returns whether all was written."""
-        groups: dict[tuple[str, int], list[Entry]] = {}
         with self._lock:
             taken, self._waiting = self._waiting, deque()
-        for entry in taken:
-            groups.setdefault((entry.alias, entry.answer.live.version.number), []).append(entry)
         trouble = ""
-        for entries in groups.values():
+        for entries in _grouped(taken):
             rows = sum(entry.answer.typed.rows for entry in entries)
             try:
                 table = self._frame(entries)
@@ -136,6 +186,14 @@ class Journal:
             _log.warning("%s", trouble)
         self.trouble = trouble
         return not trouble
+
+
+def _grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Entries of one alias and version together, in their order."""
+    groups: dict[tuple[str, int], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.alias, entry.answer.live.version.number), []).append(entry)
+    return list(groups.values())
 
 
 def _short(error: Any) -> str:

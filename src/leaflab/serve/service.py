@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Service"]
 
 _SMALL_BYTES = 1 << 17
+_SWALLOWED = 4
 _EXPLAINED_ROWS = 100
 _SHADOW_QUEUE = 1000
 _FLAGS = {"true": True, "1": True, "": True, "false": False, "0": False}
@@ -86,7 +87,7 @@ class Service:
             Refusal: 408 it takes too long to arrive; 413 it is too large.
         """
         declared = _header(scope, b"content-length")
-        if declared.isdigit() and int(declared) > self.limits.body:
+        if declared.isdigit() and int(declared) > _SWALLOWED * self.limits.body:
             raise self._too_large()
         self.receiving += 1
         try:
@@ -98,6 +99,7 @@ class Service:
             self.receiving -= 1
 
     async def _received(self, receive: Receive) -> bytes:
+        """The body; one that is too large is swallowed for a while, so that its sender gets to read the refusal."""
         chunks, size = [], 0
         while True:
             message = await receive()
@@ -105,10 +107,12 @@ class Service:
                 raise Refusal(400, "The request ended before its body did.")
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > self.limits.body:
+            if size <= self.limits.body:
+                chunks.append(chunk)
+            ended = not message.get("more_body", False)
+            if size > self.limits.body and (ended or size > _SWALLOWED * self.limits.body):
                 raise self._too_large()
-            chunks.append(chunk)
-            if not message.get("more_body", False):
+            if ended:
                 return b"".join(chunks)
 
     def _too_large(self) -> Refusal:

@@ -50,7 +50,7 @@ class Site:
         from leaflab.serve.app import Parts, application
         from leaflab.serve.following import Follower
         from leaflab.serve.gate import api_keys
-        from leaflab.serve.journal import Journal
+        from leaflab.serve.journal import Journal, Keeping
         from leaflab.serve.measures import Measures
         from leaflab.serve.recorded import Recorder, hash_key
         from leaflab.serve.server import configured
@@ -63,7 +63,8 @@ class Site:
         if kept := asked.record:
             key = hash_key(self.folder / "inference.key") if kept.hash else b""
             recorder, table = Recorder(kept.hash, kept.omit, key), f"inference/{self.name}"
-            journal = Journal(self.lake, table, recorder, seconds=kept.seconds, limit=kept.rows, share=kept.share)
+            spool = self.folder / "inference" / self.name
+            journal = Journal(self.lake, table, recorder, Keeping(kept.seconds, kept.rows, kept.share, spool))
         size = int(asked.max_megabytes * 2**20)
         limits = Limits(asked.max_rows, size, asked.read_seconds, asked.answer_seconds, asked.queue)
         service = Service(follower, Measures(), journal, limits)
