@@ -17,7 +17,7 @@ import click
 
 from leaflab.errors import ConfigError, TrackingError
 
-__all__ = ["command", "serving"]
+__all__ = ["command", "opening", "serving"]
 
 _FIRST_PORT = 5000
 
@@ -40,11 +40,28 @@ def command(settings: tuple[str, ...], port: int | None) -> None:
         return
     tracking.search(limit=1)  # makes the store where there is none yet
     with serving(tracking.uri, port or (int(wanted) if wanted else None)) as (url, process):
-        click.echo(f"MLflow's UI: {url}   (Ctrl-C ends it)")
+        click.echo(f"MLflow's UI: {url}{opening(tracking.uri)}   (Ctrl-C ends it)")
         try:
             process.wait()
         except KeyboardInterrupt:
             click.echo("Ended.")
+
+
+def opening(uri: str) -> str:
+    """Where the UI opens: the runs of the newest run's experiment, on MLflow's pages for model training.
+
+    Without the last words a new browser is shown its pages for language models.
+    """
+    from leaflab.tracking.address import sqlite_file
+    from leaflab.tracking.schema import connected, is_known
+
+    file = sqlite_file(uri)
+    found = None
+    if file is not None and is_known(file):
+        connection = connected(file)
+        found = connection.execute("SELECT experiment_id FROM runs ORDER BY start_time DESC LIMIT 1").fetchone()
+        connection.close()
+    return f"/#/experiments{f'/{found[0]}/runs' if found else ''}?workflowType=machine_learning"
 
 
 @contextmanager
