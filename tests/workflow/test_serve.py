@@ -78,7 +78,7 @@ def serving(bench):
     for server in made:
         if server.process.poll() is None:
             server.process.kill()
-            server.process.wait()
+        server.process.communicate()
 
 
 ROW = {"rows": [{"x": 0.5, "z": 1.0, "colour": "red"}]}
@@ -135,6 +135,25 @@ def test_several_workers_answer_and_end_together(serving, bench):
     assert server.stop(signal.SIGINT)[0] == 0
     assert bench.lab.lake.read("inference/toy").num_rows == 120
     assert "sesame" not in LOG.read_text()
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent_and_lose_nothing(serving, bench):
+    bench.train(alias="champion")
+    server = serving("serve.workers=2").wait()
+    assert {server.ask("POST", "/predict", ROW)[0] for _ in range(20)} == {200}
+    server.process.kill()
+    server.process.wait()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            server.ask("GET", "/ping")
+        except OSError:
+            break
+        time.sleep(0.1)
+    while bench.lab.lake.read("inference/toy").num_rows < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import json
 import logging
+import multiprocessing
 import os
 import resource
+import signal
 import socket
 import tempfile
 import time
@@ -22,9 +25,10 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from leaflab.errors import ConfigError
 from leaflab.serve.gate import Gate
 
-__all__ = ["JsonLines", "Patient", "bound", "configured", "run"]
+__all__ = ["JsonLines", "Patient", "bound", "configured", "end_with_parent", "run"]
 
 _IDLE_SECONDS = 75
+_PR_SET_PDEATHSIG = 1
 
 
 class Patient(HttpToolsProtocol):
@@ -98,6 +102,12 @@ def configured(level: int = logging.INFO) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(least)
+
+
+def end_with_parent() -> None:
+    """Has the kernel stop this worker when the process that started it is killed."""
+    if multiprocessing.parent_process() is not None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -53,11 +53,12 @@ class Site:
         from leaflab.serve.journal import Journal, Keeping
         from leaflab.serve.measures import Measures
         from leaflab.serve.recorded import Recorder, hash_key
-        from leaflab.serve.server import configured
+        from leaflab.serve.server import configured, end_with_parent
         from leaflab.serve.service import Limits, Service
 
         asked = self.settings
         configured()
+        end_with_parent()
         follower = Follower(self.tracking.registry, self.name, asked.alias, asked.shadow)
         journal = None
         if kept := asked.record:
