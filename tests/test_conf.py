@@ -11,8 +11,10 @@ from leaflab.door.places import descriptions, experiment_folders, nouns, options
 from leaflab.errors import ConfigError
 from leaflab.workflow.lab import Lab
 
-VERBS = ["collect", "prepare", "sweep", "evaluate", "promote", "predict", "run"]
-NOUNS = ["source", "lake", "prepare", "split", "model", "search", "executor", "metric", "gate", "tracking"]
+VERBS = ["collect", "prepare", "sweep", "evaluate", "promote", "predict", "serve", "monitor", "backtest", "run"]
+NOUNS = [
+    "source", "lake", "prepare", "split", "model", "search", "executor", "metric", "gate", "drift", "serve", "tracking",
+]  # fmt: skip
 OPTION_FILES = sorted(p for p in package_conf().glob("*/**/*.yaml"))
 NAMED = ["name=somebody", "source.path=table.csv", "dataset.target=y"]
 
@@ -30,6 +32,16 @@ def test_every_verb_composes_into_a_lab(verb: str) -> None:
     lab = lab_for(verb, NAMED)
     assert isinstance(lab, Lab)
     assert (lab.name, lab.verb, lab.dataset.name) == ("somebody", verb, "table")
+
+
+def test_mlflow_projects_have_an_entry_point_a_verb() -> None:
+    import yaml
+
+    project = yaml.safe_load((package_conf().parent / "MLproject").read_text(encoding="utf-8"))
+    assert set(verbs()) == set(project["entry_points"]) - {"main"}
+    for verb, entry in project["entry_points"].items():
+        assert f"leaflab {verb if verb != 'main' else 'run'} " in entry["command"]
+        assert all(f"{{{name}}}" in entry["command"] for name in entry["parameters"])
 
 
 CASES = [(noun, option) for noun in NOUNS for option in options(noun)]
