@@ -10,7 +10,7 @@ import numpy as np
 from leaflab.errors import ConfigError
 from leaflab.model.scaling import number_features
 from leaflab.model.selection import worth_keeping
-from leaflab.scorer.encoder import PAIRS, Encoder, Feature, words
+from leaflab.scorer.encoder import OPS, PAIRS, Encoder, Feature, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def training_matrix(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame) -> 
         if feature.op == "mean":
             places.setdefault(feature.column, []).append(place)
     for column, at in places.items():
-        matrix[:, at] = _target_encoder().fit_transform(_column(frame, column), _labels(dataset, frame))
+        matrix[:, at] = _target_encoder(len(frame)).fit_transform(_column(frame, column), _labels(dataset, frame))
     return matrix
 
 
@@ -105,7 +105,7 @@ def levels(values: pd.Series[Any], least: int = 0) -> list[str]:
 
 def _target(dataset: Dataset, name: str, frame: pd.DataFrame) -> Iterator[Feature]:
     """The smoothed mean target of each level, one feature a class where there are more than two."""
-    fitted = _target_encoder().fit(_column(frame, name), _labels(dataset, frame))
+    fitted = _target_encoder(len(frame)).fit(_column(frame, name), _labels(dataset, frame))
     known = [str(level) for level in fitted.categories_[0]]
     many = dataset.outputs > 2
     means = np.atleast_1d(fitted.target_mean_)
@@ -115,11 +115,11 @@ def _target(dataset: Dataset, name: str, frame: pd.DataFrame) -> Iterator[Featur
         yield Feature(f"{label} ({dataset.classes[number]})" if many else label, name, "mean", state)
 
 
-def _target_encoder() -> Any:
+def _target_encoder(rows: int) -> Any:
     from sklearn.model_selection import KFold
     from sklearn.preprocessing import TargetEncoder
 
-    return TargetEncoder(smooth="auto", cv=KFold(_FOLDS, shuffle=True, random_state=0))
+    return TargetEncoder(smooth="auto", cv=KFold(min(_FOLDS, rows), shuffle=True, random_state=0))
 
 
 def _column(frame: pd.DataFrame, name: str) -> np.ndarray:
@@ -138,7 +138,7 @@ def _time(column: Column, values: pd.Series[Any], options: Options) -> Iterator[
     """The parts of a time that vary on the training rows, as numbers or as places on a circle."""
     present = values.dropna()
     for part in _PARTS:
-        if part != "epoch_days" and getattr(present.dt, part).nunique() <= 1:
+        if part != "epoch_days" and len(np.unique(OPS["part"](present, {"part": part}))) <= 1:
             continue
         if options.get("cycles") and part in _PERIODS:
             for axis in ("sin", "cos"):

@@ -179,7 +179,8 @@ def _part(values: pd.Series[Any], state: Mapping[str, Any]) -> np.ndarray:
     if part == "epoch_days":
         days = values.astype("datetime64[us]").astype("int64").to_numpy() / 86_400e6
         return np.where(values.isna(), np.nan, days)
-    return np.asarray(getattr(stamp, part).to_numpy(dtype="float64", na_value=np.nan))
+    name = "day_of_week" if part == "dayofweek" else part
+    return np.asarray(getattr(stamp, name).to_numpy(dtype="float64", na_value=np.nan))
 
 
 def _ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def _scheduled(flights: pd.DataFrame) -> pd.DataFrame:
     late: Any = (flights["arr_delay"] > _LATE_MINUTES).astype("boolean").mask(flights["arr_delay"].isna())
     return flights.assign(
         sched_dep=(date + minutes).astype("datetime64[us]"),
-        weekday=date.dt.dayofweek,
+        weekday=date.dt.day_of_week,
         sched_minutes=arrives % (24 * 60),
         hour_before=flights["time_hour"] - pd.Timedelta(hours=1),
         late=late,
