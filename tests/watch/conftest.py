@@ -121,9 +121,15 @@ def known_of(task: str = "binary", seed: int = 0, rows: tuple[int, int, int] = (
 
 
 def window_of(
-    known: Known, seed: int, rows: int = 2000, *, task: str = "binary", change: Change | None = None, twist: float = 0.0,
+    known: Known,
+    seed: int,
+    rows: int = 2000,
+    *,
+    task: str = "binary",
+    change: Change | None = None,
+    twist: float = 0.0,
     labelled: bool = True,
-) -> Window:  # fmt: skip
+) -> Window:
     rng = np.random.default_rng(seed)
     frame = features(rng, rows)
     if change is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaflab.drift.base import Pair
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from leaflab.watch.alarms import Alarm
     from leaflab.watch.look import Known, Sight
 
-__all__ = ["report"]
+__all__ = ["Story", "report"]
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;max-width:980px;margin:2rem auto;padding:0 1rem}
@@ -32,48 +33,49 @@ th{color:#616e7c;font-weight:600}.num{text-align:right;font-variant-numeric:tabu
 """
 
 
-def report(
-    title: str,
-    known: Known,
-    sight: Sight,
-    history: Sequence[Mapping[str, Any]],
-    alarms: Sequence[Alarm],
-    notes: Sequence[str],
-    ledger: Sequence[Mapping[str, Any]] = (),
-) -> str:
-    """The whole page.
+@dataclass(frozen=True)
+class Story:
+    """What is told beside the last look itself.
 
     Args:
-        title: which model, which rows.
-        known: the reference side.
-        sight: the last look.
+        title: which model.
         history: all looks so far, oldest first.
         alarms: all alarms, open ones first.
         notes: sentences (the decision to retrain, what was odd while reading).
         ledger: lines of the learning-time ledger, oldest first.
     """
+
+    title: str
+    history: Sequence[Mapping[str, Any]]
+    alarms: Sequence[Alarm] = ()
+    notes: Sequence[str] = ()
+    ledger: Sequence[Mapping[str, Any]] = ()
+
+
+def report(known: Known, sight: Sight, story: Story) -> str:
+    """The whole page: the reference side, the last look, and what is told beside it."""
     metric, before = known.metric.name, known.realised.get(known.metric.name)
     loud = [s.finding.column for s in sight.signals if s.stands and s.family == "data"]
     pictures = [
-        charts.performance(history, metric, before.value if before else None),
+        charts.performance(story.history, metric, before.value if before else None),
         charts.impact_bars(sight.signals),
         charts.distributions(Pair(known.profile, sight.profile), list(dict.fromkeys(loud))),
-        charts.drift_map(history),
-        learning(ledger, metric),
+        charts.drift_map(story.history),
+        learning(story.ledger, metric),
     ]
     body = [
-        f"<h1>{_safe(title)}</h1>",
-        f"<p class=sub>{_safe(sight.window.label)} · {sight.window.rows:,} rows · look {len(history)}</p>",
-        _banner(alarms),
+        f"<h1>{_safe(story.title)}</h1>",
+        f"<p class=sub>{_safe(sight.window.label)} · {sight.window.rows:,} rows · look {len(story.history)}</p>",
+        _banner(story.alarms),
         _facts(known, sight),
         *[picture for picture in pictures if picture],
-        _alarms(alarms),
-        _notes(notes),
+        _alarms(story.alarms),
+        _notes(story.notes),
         _metrics(known, sight),
-        _ledger(ledger, metric),
+        _ledger(story.ledger, metric),
         _findings(sight),
     ]
-    head = f"<meta charset=utf-8><title>{_safe(title)}</title><style>{_STYLE}</style>"
+    head = f"<meta charset=utf-8><title>{_safe(story.title)}</title><style>{_STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(body)}</body></html>"
 
 

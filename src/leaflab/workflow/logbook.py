@@ -16,7 +16,7 @@ from leaflab.values import Artifact, Item, Metric, Tag
 from leaflab.watch.alarms import Alarm, acknowledged, merged, raised
 from leaflab.watch.frontier import spent
 from leaflab.watch.policy import Decision, decide, seconds_of
-from leaflab.watch.report import report
+from leaflab.watch.report import Story, report
 from leaflab.watch.trend import shape
 from leaflab.watch.webhook import send
 from leaflab.workflow.retraining import trainings
@@ -104,8 +104,8 @@ class Logbook:
         self.alarms.sort(key=lambda alarm: (not alarm.calls, not alarm.open, alarm.severity, -alarm.last_seen))
         metric = self._known.metric
         lines = spent(trainings(self._lab, metric.name), lower=metric.direction == "minimize")
-        title = str(self._version)
-        page = report(title, self._known, sight, self._history, self.alarms, self._notes, lines)
+        story = Story(str(self._version), self._history, self.alarms, self._notes, lines)
+        page = report(self._known, sight, story)
         self._run.log(self._closing(page, decision))
         fresh = [alarm for alarm in self.alarms if alarm.calls and alarm.id not in self._told]
         if fresh and asked.webhook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from leaflab.errors import CheckFailed
 from leaflab.source.frame import Frame
@@ -32,8 +32,9 @@ _RETRAINED = "-retrained"
 def close_the_loop(lab: Lab, subject: Subject, decision: Decision) -> str:
     """Retrains on `monitor.retrain_on`, and promotes through the gates; says what came of it.
 
-    The sweep has the settings of this command (`search.*`, `split=…`) and the roles of the champion's dataset; its rows
-    are kept as `raw/<dataset>-retrained`, so that what was collected stays as it was.
+    The sweep has the settings of this command (`search.*`, `split=…`), starts from the best parameters of the
+    champion's sweep, and has the roles of its dataset; its rows are kept as `raw/<dataset>-retrained`, so that what
+    was collected stays as it was.
     """
     _log.info("Retraining: %s.", decision.why.rstrip("."))
     rows, roles = training_rows(lab, subject)
@@ -42,6 +43,9 @@ def close_the_loop(lab: Lab, subject: Subject, decision: Decision) -> str:
     name = subject.dataset.name.removesuffix(_RETRAINED) + _RETRAINED
     kept = replace(lab.collect, mode="overwrite", on_new_columns="add")
     own = replace(lab, source=Frame(rows, name=name), dataset=roles.resolved(name=name), collect=kept)
+    trials = {"mlflow.parentRunId": subject.run.id, "leaflab.verb": "trial"}
+    if getattr(lab.search, "warm_start", "") is None and lab.tracking.search(lab.name, trials, limit=1):
+        own = replace(own, search=replace(cast("Any", lab.search), warm_start=subject.run.id))
     swept = sweep(own)
     facts = [Tag("leaflab.retrain", decision.why), Tag("leaflab.retrain_of", subject.label)]
     lab.tracking.annotate(swept.run_id, [*facts, Metric("retrain/expected_gain", decision.expected_gain)])
