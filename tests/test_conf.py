@@ -68,7 +68,8 @@ def test_every_experiment_composes_and_has_a_lab_book(name: str) -> None:
     assert lab_for("run", [f"experiment={name}"]).name
     book = next(f for f in experiment_folders() if (f / f"{name}.yaml").is_file()) / f"{name}.md"
     text = book.read_text(encoding="utf-8")
-    assert all(part in text for part in ("Question", "Command", "Results", "Lesson"))
+    assert text.startswith("# ") and text.partition("\n")[0].endswith("?")
+    assert all(f"\n## {part}\n" in text for part in ("Command", "Results", "Lesson"))
 
 
 @pytest.mark.parametrize(
