@@ -43,6 +43,7 @@ def report(dataset: Dataset) -> str:
         "<h2>What each column alone knows of the target</h2>" + _bars([(p.name, p.strength) for p in features], 1.0),
         "<h2>Shift of validation and test rows against training rows</h2>" + _shifts(features),
         _findings(dataset.facts),
+        _labels(dataset.facts),
         f"<h2>Columns</h2><div class=grid>{''.join(_card(p) for p in features[:_SHOWN])}</div>",
         _more(features),
         _set_aside(dataset.facts),
@@ -57,6 +58,7 @@ def _tiles(dataset: Dataset) -> str:
     numbers: dict[str, Any] = {
         "rows in": facts.get("rows_in", 0),
         "duplicates": facts.get("duplicates", 0),
+        "nearly alike": facts.get("near_duplicates", 0),
         "quarantined": sum(facts.get("quarantined", {}).values()),
         "features": len(dataset.columns),
         **{part: dataset.rows(part) for part in PARTS},
@@ -144,6 +146,19 @@ def _findings(facts: Mapping[str, Any]) -> str:
     ]
     table = f"<table>{''.join(rows)}</table>" if rows else "<p>The sentinels found nothing.</p>"
     return f"<h2>Leaks</h2>{table}"
+
+
+def _labels(facts: Mapping[str, Any]) -> str:
+    if "label_issues" not in facts:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(str(i['row_id']))}</td><td>{escape(str(i['given']))}</td>"
+        f"<td>{escape(str(i['suggested']))}</td><td>{i['quality']:.3f}</td></tr>"
+        for i in facts["label_issues"][:20]
+    )
+    head = "<tr><th>row</th><th>given</th><th>likely</th><th>quality</th></tr>"
+    rate = f"<p>About {facts['label_error_rate']:.1%} of the training labels are likely wrong; the worst:</p>"
+    return f"<h2>Labels</h2>{rate}<table>{head}{rows}</table>"
 
 
 def _more(features: list[Profile]) -> str:
