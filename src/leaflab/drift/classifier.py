@@ -87,9 +87,19 @@ class Classifier(Drift):
             params={"verbose": -1, "max_bin": 63},
         )
         params = {
-            "objective": "binary", "num_leaves": 15, "learning_rate": 0.1, "min_data_in_leaf": 50, "lambda_l2": 5.0,
-            "cat_smooth": 20.0, "verbose": -1, "seed": 0, "num_threads": 1, "deterministic": True, "force_col_wise": True, "max_bin": 63,
-        }  # fmt: skip
+            "objective": "binary",
+            "num_leaves": 15,
+            "learning_rate": 0.1,
+            "min_data_in_leaf": 50,
+            "lambda_l2": 5.0,
+            "cat_smooth": 20.0,
+            "max_bin": 63,
+            "verbose": -1,
+            "seed": 0,
+            "num_threads": 1,
+            "deterministic": True,
+            "force_col_wise": True,
+        }
         booster = lightgbm.train(params, data, num_boost_round=self.rounds)
         answers = np.asarray(booster.predict(rows[held]))
         area, p_value = rank_test(answers[side[held] == 0], answers[side[held] == 1])

@@ -18,6 +18,7 @@ __all__ = ["adwin", "permutation", "surprise"]
 
 _PERMUTATIONS = 499
 _DELTA = 0.002
+_ROWS = 20_000
 
 
 def surprise(metric: Metric, now: Scored, drawn: np.ndarray | None, least: float) -> Finding:
@@ -83,6 +84,7 @@ def adwin(metric: Metric, before: Scored, now: Scored, least: float) -> Finding:
         why = "ADWIN needs an optional package: pip install 'leaflab[drift]'."
         return Finding("adwin", "", nothing, nothing, least, why)
     before, now = before.labelled, now.labelled
+    before = before.take(np.arange(max(0, len(before) - _ROWS), len(before)))
     ours, theirs = (metric.rowwise(side.truth, side.scores) for side in (before, now))
     if ours is None or theirs is None or min(len(ours), len(theirs)) < NEEDED:
         return Finding("adwin", "", nothing, nothing, least, f"A stream of losses needs {NEEDED} rows on each side.")
