@@ -16,7 +16,8 @@ h1{font-size:1.6rem;margin:0 0 .2rem}h2{font-size:1.1rem;margin:2rem 0 .6rem}
 p.lead{color:#57606a;margin:.1rem 0 1rem}
 .facts{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0}
 .facts div{border:1px solid #d8dee4;border-radius:8px;padding:.5rem .9rem;min-width:7rem}
-.facts b{display:block;font-size:1.15rem}.facts span{color:#57606a;font-size:.82rem}
+.facts b{display:block;font-size:1.15rem}.facts .long b{font-size:.9rem;font-weight:500}
+.facts span{color:#57606a;font-size:.82rem}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:1.2rem;align-items:start}
 figure{margin:0;border:1px solid #d8dee4;border-radius:8px;padding:.6rem}
 svg{width:100%;height:auto;display:block;font:11px system-ui,sans-serif}svg text{fill:#24292f}
@@ -58,7 +59,10 @@ class Page:
     tables: list[Table] = field(default_factory=list)
 
     def html(self) -> str:
-        facts = "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in self.facts)
+        facts = "".join(
+            f"<div{' class=long' if len(value) > 40 else ''}><b>{escape(value)}</b><span>{escape(name)}</span></div>"
+            for name, value in self.facts
+        )
         figures = "".join(f"<figure>{figure}</figure>" for figure in self.figures)
         tables = "".join(_table(table) for table in self.tables)
         return (

@@ -11,7 +11,8 @@ from leaflab.errors import DataError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Input, Judged, Metric, Shown, Tag
-from leaflab.workflow.evidence import Subject, asked_version, judged, look_tags, subject_of_run, subject_of_version
+from leaflab.workflow.evidence import Subject, asked_version, judged, subject_of_run, subject_of_version
+from leaflab.workflow.odometer import look_tags
 from leaflab.workflow.reporting import recalibrated, report
 
 if TYPE_CHECKING:

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leaflab.errors import DataError, ModelError
 from leaflab.identity import fold
 from leaflab.metric.all import score_all
-from leaflab.report.importance import twins
-from leaflab.report.slices import find_slices
-from leaflab.values import ROW_ID, Evidence, Judged
-from leaflab.workflow.parity import parity_report
+from leaflab.values import ROW_ID, Judged
 from leaflab.workflow.prepare import load_dataset
 
 if TYPE_CHECKING:
@@ -28,12 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Subject",
     "asked_version",
-    "baselines",
     "clean_rows",
-    "gather",
     "judged",
-    "look_tags",
-    "looks",
     "subject_of_run",
     "subject_of_version",
     "truth_of",
@@ -142,6 +135,11 @@ def judged(
     if absent:
         named = ", ".join(f"'{name}'" for name in absent)
         raise ModelError(label, f"is not comparable on these rows: they lack its columns {named}")
+    rules = {c.name: (c.kind, c.scale) for c in dataset.columns}
+    other = [c.name for c in scorer.columns if rules.get(c.name, (c.kind, c.scale)) != (c.kind, c.scale)]
+    if other:
+        named = ", ".join(f"'{name}'" for name in other)
+        raise ModelError(label, f"is not comparable on these rows: it reads {named} by another rule")
     frame = table.select([c.name for c in scorer.columns]).to_pandas()
     started = time.perf_counter()
     scores = scorer.predictor.predict(scorer.encoder.encode(frame))
@@ -175,117 +173,3 @@ def clean_rows(own: Dataset, other: Dataset | None) -> pa.Table:
 
     seen = pa.concat_tables([other.parts[part].select([ROW_ID]) for part in ("train", "valid")])[ROW_ID]
     return test.filter(pc.invert(pc.is_in(test[ROW_ID], value_set=seen.combine_chunks())))
-
-
-def gather(lab: Lab, subject: Subject, holder: Version | None) -> Evidence:
-    """The evidence on a challenger: it, the champion and the baselines on rows none of them has seen.
-
-    Args:
-        lab: the rooms.
-        subject: the challenger; its dataset has test rows.
-        holder: the version that holds the alias, or None.
-
-    Raises:
-        DataError: the champion predicts something else.
-        ModelError: the champion reads columns that the challenger's rows lack.
-    """
-    dataset = subject.dataset
-    before = subject_of_version(lab, holder) if holder else None
-    table = clean_rows(dataset, before.dataset if before else None)
-    note = ""
-    if before and not table.num_rows:
-        note, table = f"no test row is unknown to {before.label}", dataset.parts["test"]
-    champion = None
-    if before and not note:
-        champion = judged(before.label, before.scorer, dataset, table, _facts(before))
-    return Evidence(
-        dataset=dataset,
-        table=table,
-        truth=truth_of(dataset, table),
-        weight=weight_of(dataset, table),
-        challenger=judged(subject.label, subject.scorer, dataset, table, _facts(subject)),
-        champion=champion,
-        baselines=baselines(lab, subject, table),
-        metric=lab.metric.resolve(dataset.task),
-        champion_note=note,
-        looks=looks(lab, subject),
-        extra=_extra(lab, subject, before, table),
-    )
-
-
-def _facts(subject: Subject) -> dict[str, Any]:
-    run = {f"run/{k}": v for k, v in {**subject.run.metrics, **subject.run.tags}.items()}
-    return {
-        **run,
-        "run_id": subject.run.id,
-        "digest": subject.digest,
-        "version": subject.version.number if subject.version else None,
-    }
-
-
-def baselines(lab: Lab, subject: Subject, table: pa.Table) -> dict[str, Judged]:
-    """The baselines logged beside the sweep's trials; the constant model is made here where none was."""
-    tags = {"leaflab.verb": "baseline", "mlflow.parentRunId": subject.run.id}
-    scorers = {r.name.split()[-1]: lab.tracking.scorer(r.id) for r in lab.tracking.search(subject.run.experiment, tags)}
-    scorers = {"dummy": _constant(subject), **{name: s for name, s in scorers.items() if s is not None}}
-    return {name: judged(name, s, subject.dataset, table) for name, s in scorers.items() if s is not None}
-
-
-def _constant(subject: Subject) -> Scorer:
-    import numpy as np
-
-    from leaflab.scorer import Encoder, Scorer
-    from leaflab.scorer.predictor import Constant
-
-    dataset, train = subject.dataset, subject.dataset.parts["train"]
-    truth, weight = truth_of(dataset, train), weight_of(dataset, train)
-    if dataset.classes:
-        shares = np.bincount(truth, weights=weight, minlength=len(dataset.classes)) + 1e-6
-        answer = tuple(float(s) for s in shares / shares.sum())
-    else:
-        answer = (float(np.average(truth, weights=weight)),)
-    return Scorer(dataset.task, dataset.classes, (), Encoder(()), Constant(answer))
-
-
-def look_tags(subject: Subject) -> dict[str, str]:
-    """Tags of a run that looked at a test set: which model, which rows."""
-    return {
-        "leaflab.dataset": subject.dataset.id,
-        "leaflab.test": subject.dataset.digests["test"],
-        "leaflab.model": subject.digest,
-    }
-
-
-def looks(lab: Lab, subject: Subject) -> int:
-    """How many other models were scored on this test set before, in the whole project."""
-    tags = {"leaflab.test": subject.dataset.digests["test"]}
-    seen = {run.tags.get("leaflab.model") for run in lab.tracking.search(tags=tags, limit=100_000)}
-    return len(seen - {subject.digest, None})
-
-
-def _extra(lab: Lab, subject: Subject, before: Subject | None, table: pa.Table) -> dict[str, Any]:
-    """What single gates ask for; what takes time is made only where its gate was chosen."""
-    found: dict[str, Any] = {"leaks": subject.dataset.facts.get("leaks", [])}
-    if subject.version:
-        found["files"] = lab.tracking.registry.digest(subject.version)
-    if subject.version and "parity" in lab.gate:
-        ways = lab.tracking.registry.ways(subject.version)
-        found["parity"] = parity_report(subject.scorer, ways, subject.dataset.parts["test"])
-    if "no_slice_worse" in lab.gate:
-        found["slices"] = {s.name: s.mask for s in find_slices(table.to_pandas(), subject.dataset.columns)}
-    if "stable" in lab.gate:
-        found["seed_losses"] = _seed_losses(lab, subject)
-    if before:
-        found["champion"] = {"columns": before.scorer.columns, "classes": before.scorer.classes}
-    return found
-
-
-def _seed_losses(lab: Lab, subject: Subject) -> list[float]:
-    """Losses on the validation rows of the same booster trained on the training rows with three other seeds."""
-    dataset, scorer = subject.dataset, subject.scorer
-    train, valid = dataset.parts["train"], dataset.parts["valid"]
-    known = (scorer.encoder.encode(train.to_pandas()), truth_of(dataset, train))
-    matrix, truth, metric = scorer.encoder.encode(valid.to_pandas()), truth_of(dataset, valid), lab.metric
-    metric = metric.resolve(dataset.task)
-    answers = [scores for seed in (1, 2, 3) for scores in twins(scorer, known, matrix, (1.0,), seed=seed).values()]
-    return [metric.loss(metric.score(truth, scores)) for scores in answers]

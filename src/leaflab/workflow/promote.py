@@ -10,9 +10,11 @@ from leaflab.errors import ConfigError, DataError, ModelError
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Shown
 from leaflab.workflow.delivery import deliver
-from leaflab.workflow.evidence import gather, look_tags, subject_of_version
+from leaflab.workflow.evidence import subject_of_version
+from leaflab.workflow.gathering import gather
 from leaflab.workflow.judging import against, candidate, holder, new_entry, previous_champion, record_of, table_of
 from leaflab.workflow.ledger import opened
+from leaflab.workflow.odometer import look_tags
 from leaflab.workflow.summary import summarised
 
 if TYPE_CHECKING:

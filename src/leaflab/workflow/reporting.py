@@ -18,7 +18,9 @@ from leaflab.report.card import card, page
 from leaflab.scorer.predictor import Recalibrated
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Metric, Model
-from leaflab.workflow.evidence import baselines, clean_rows, judged, looks, subject_of_version, truth_of, weight_of
+from leaflab.workflow.evidence import clean_rows, judged, subject_of_version, truth_of, weight_of
+from leaflab.workflow.odometer import looks, worn
+from leaflab.workflow.rivals import baselines
 
 if TYPE_CHECKING:
     from leaflab.values import Dataset, Item, Judged, Version
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Report", "recalibrated", "report"]
 
 _log = logging.getLogger(__name__)
-_WORN = 20
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,10 @@ def _edges(space: Mapping[str, Any], params: Mapping[str, str]) -> list[str]:
 
 
 def _about(lab: Lab, subject: Subject, note: str) -> dict[str, Any]:
-    dataset, seen = subject.dataset, looks(lab, subject)
-    worn = "draw a new one" if seen >= _WORN else "each look widens the gain that promotion asks for"
+    dataset = subject.dataset
     facts = {
         "test rows": f"{dataset.rows('test'):,}",
-        "other models seen by this test set": f"{seen} ({worn})" if seen else "0",
+        "test set": worn(looks(lab, subject)),
         "dataset": dataset.id[:12],
         "run": subject.run.id[:12],
     }
