@@ -121,6 +121,23 @@ def test_a_lake_table_and_its_versions_can_be_looked_at(watched):
     assert watched(current="raw/new").exit_code == 3
 
 
+def test_the_inference_log_is_joined_with_the_truth_and_its_delay(watched):
+    frame = rows(20, shift=1.5)
+    asked = pd.date_range("2024-03-01", periods=len(frame), freq="min", tz="UTC").as_unit("us")
+    log = frame.drop(columns=["key", "y"]).assign(row_id=frame["key"], request_id="r", time=asked, version=1)
+    shadow = log.assign(alias="challenger", x=99.0)
+    whole = pd.concat([log.assign(alias="champion"), shadow], ignore_index=True)
+    watched.lab.lake.write("inference/toy", pa.Table.from_pandas(whole, preserve_index=False))
+    truth = pd.DataFrame({"row_id": frame["key"], "truth": frame["y"], "time": asked + pd.Timedelta("2D")})
+    truth = pd.concat([truth.assign(truth="no", time=asked), truth])
+    watched.lab.lake.write("truth/toy", pa.Table.from_pandas(truth, preserve_index=False))
+    done = watched(current="inferences")
+    run = watched.lab.tracking.get(done.run_id)
+    assert run.metrics["rows/current"] == run.metrics["rows/labelled"] == len(frame)
+    assert run.metrics["realised/accuracy"] > 0.7
+    assert any("'x'" in alarm.cause for alarm in done.alarms)
+
+
 def test_bad_input_gets_a_sentence(watched, bench):
     with pytest.raises(ConfigError, match="`current` is not set"):
         watched()

@@ -50,12 +50,10 @@ def permutation(metric: Metric, before: Scored, now: Scored, least: float) -> Fi
     """
     from scipy.special import ndtr
 
-    before, now = before.labelled, now.labelled
+    before, now = before.labelled.sample(_ROWS), now.labelled.sample(_ROWS)
     ours, theirs = (metric.rowwise(side.truth, side.scores) for side in (before, now))
     if ours is None or theirs is None or min(len(ours), len(theirs)) < NEEDED:
-        why = (
-            f"{min(len(before), len(now)):,} labelled rows on one side, a permutation test of the loss needs {NEEDED}."
-        )
+        why = f"{min(len(before), len(now)):,} labelled rows on one side, permuting losses needs {NEEDED}."
         return Finding("permutation", "", float("nan"), float("nan"), least, why)
     losses = np.r_[ours, theirs] * (1.0 if metric.direction == "minimize" else -1.0)
     size, total, random = len(theirs), losses.sum(), np.random.default_rng(0)
