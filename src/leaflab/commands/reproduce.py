@@ -22,12 +22,14 @@ def command(run_id: str, overrides: tuple[str, ...]) -> int:
     OVERRIDES are those of the store (tracking=server …). Exit code 3 where the result is not identical.
     """
     from leaflab.app import lab_for
+    from leaflab.values import Tag
     from leaflab.workflow.reproducing import reproduced, sweep_of
 
     looking = lab_for("promote", ["name=reproduce", *overrides])
     run, sweep = sweep_of(looking, run_id)
     lab = _lab_of(looking, sweep.id, overrides)
     result = reproduced(lab, run, sweep)
+    looking.tracking.annotate(run.id, [Tag("leaflab.reproduced", "true" if result.identical else "differs")])
     click.echo(str(result))
     return result.exit_code
 
