@@ -30,11 +30,11 @@ def table(rows=2000, **columns):
 
 
 def certain(raw, **roles):
-    return {f.name: f.kind for f in find_leaks(dataset(raw, **roles)) if f.certain}
+    return {f.name: f.kind for f in find_leaks(dataset(raw, **roles)).findings if f.certain}
 
 
 def suspects(raw, **roles):
-    return {f.name: f.kind for f in find_leaks(dataset(raw, **roles)) if not f.certain}
+    return {f.name: f.kind for f in find_leaks(dataset(raw, **roles)).findings if not f.certain}
 
 
 def shared(folder, name):

@@ -116,8 +116,8 @@ class Cleaning:
         return table.filter(pa.array(stay)), stay
 
     def _tell(self, typed: Mapping[str, TypedColumn]) -> None:
-        for column in typed.values():
-            self.notes += column.notes
+        for name, column in typed.items():
+            self.notes += column.notes if name not in self.roles.ids else ()
         found: dict[str, list[str]] = {}
         for name, column in typed.items():
             for marker, count in column.markers.items():

@@ -114,11 +114,12 @@ class Default(Prepare):
     def check(self, dataset: Dataset) -> Mapping[str, Any]:
         from leaflab.prepare.leaks import find_leaks
 
-        findings = find_leaks(dataset)
-        open_ones = [f for f in findings if not set(f.columns) <= set(self.allow_leaks)]
+        found = find_leaks(dataset)
+        open_ones = [f for f in found.findings if not set(f.columns) <= set(self.allow_leaks)]
         certain = [f for f in open_ones if f.certain]
         return {
-            "findings": [f.plain() for f in findings],
+            "findings": [f.plain() for f in found.findings],
+            "strengths": dict(found.strengths),
             "leaks": sorted({column for f in certain for column in f.columns}),
             "suspects": sorted({column for f in open_ones if not f.certain for column in f.columns}),
             "blocked": [f.reason for f in certain] if self.leaks == "block" else [],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from leaflab.prepare.single import Scored
     from leaflab.values import Dataset
 
-__all__ = ["ROW_ORDER", "Finding", "find_leaks"]
+__all__ = ["ROW_ORDER", "Finding", "Found", "find_leaks"]
 
 Kind = Literal["perfect", "function", "nulls", "time", "strong", "dominant", "id", "order"]
 
@@ -62,12 +62,26 @@ class Finding:
         return asdict(self) | {"columns": list(self.columns)}
 
 
-def find_leaks(dataset: Dataset, seed: int = 0) -> list[Finding]:
-    """What the sentinels found, the certain first: trees of one feature, fitted on train and scored on validation."""
+@dataclass(frozen=True)
+class Found:
+    """What the sentinels saw.
+
+    Args:
+        findings: the certain first, then the strongest.
+        strengths: column to its skill alone on held-out rows.
+    """
+
+    findings: tuple[Finding, ...]
+    strengths: Mapping[str, float]
+
+
+def find_leaks(dataset: Dataset, seed: int = 0) -> Found:
+    """Judges every column by trees of one feature, fitted on train and scored on validation."""
     search = _Search(dataset, Sample.of(dataset, seed))
     found = [*search.time_overlap(), *search.functions(), *search.singles(), *search.pairs(), *search.order()]
     unique = {f.columns: f for f in sorted(found, key=lambda f: f.certain)}
-    return sorted(unique.values(), key=lambda f: (not f.certain, -f.strength))
+    ranked = sorted(unique.values(), key=lambda f: (not f.certain, -f.strength))
+    return Found(tuple(ranked), {name: scored.skill for name, scored in search.scores.items()})
 
 
 @dataclass

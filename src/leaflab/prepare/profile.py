@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaflab.prepare.single import Sample, score
 from leaflab.values import PARTS
 
 if TYPE_CHECKING:
@@ -49,12 +48,15 @@ class Profile:
 
 
 def profiles(dataset: Dataset, seed: int = 0) -> list[Profile]:
-    """The target's profile, then those of the features, the strongest first; drawn from at most 200,000 rows a part."""
+    """The target's profile, then those of the features, the strongest first; drawn from at most 200,000 rows a part.
+
+    How strong they are stands in `dataset.facts["strengths"]`, as the leak sentinels found it.
+    """
     frames: dict[str, pd.DataFrame] = {part: _sampled(dataset, part, seed) for part in PARTS if dataset.rows(part)}
-    sample = Sample.of(dataset, seed)
+    strengths = dataset.facts.get("strengths", {})
     made = []
     for column in dataset.columns:
-        strength = score(sample, *sample.features[column.name]).skill
+        strength = strengths.get(column.name, 0.0)
         made.append(_profile(column.name, column.kind, frames, max(strength, 0.0)))
     made.sort(key=lambda p: -p.strength)
     kind = "category" if dataset.classes else "number"

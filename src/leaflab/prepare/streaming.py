@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Streamed", "Streaming"]
 
-_KEPT_RAW = 10_000
+_KEPT_RAW = 100_000
 _THREADS = 2
 
 _Reason = tuple["NDArray[np.bool_]", str, str]
@@ -253,7 +253,7 @@ class Streaming:
                 "quarantined": dict(self.refused),
                 "unused": dict(self.unused),
             },
-            notes=(*goal.notes, f"{plan.rows:,} rows: prepared in a stream, near-duplicates not looked for"),
+            notes=(*goal.notes, *self._notes(plan.rows)),
             features=self.options.learnt(),
             monotone=self.options.features.checked({n: known[n].column.kind for n in plan.features}, plan.features),
             keys=keys[kept],
@@ -261,6 +261,12 @@ class Streaming:
         codes = np.full(len(kept), -1, dtype="int8")
         codes[kept] = split.assign(prepared, seed)
         return Streamed(prepared, self.spill.parts(PARTS, codes, keys, id_column))
+
+    def _notes(self, rows: int) -> Iterator[str]:
+        yield f"{rows:,} rows: prepared in a stream, near-duplicates not looked for"
+        refused = sum(self.refused.values())
+        if refused > len(self.quarantine):
+            yield f"{refused:,} rows refused; the first {len(self.quarantine):,} are in the quarantine table"
 
     def _stop_above_limit(self, rows_in: int) -> None:
         broken = sum(n for rule, n in self.refused.items() if rule != "target_null")
