@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from sklearn import preprocessing
 
 from leaflab.errors import ConfigError
 from leaflab.model.encoding import fit_encoder, training_matrix
@@ -74,29 +73,6 @@ def encoder_of(frame, columns=MIXED, **features):
     made = typed(frame, columns)
     made["y"] = frame["y"]
     return fit_encoder(dataset(columns, **features), made), made
-
-
-@pytest.mark.parametrize("scale", ["standard", "minmax", "robust", "quantile"])
-def test_scales_as_sklearn_does(scale):
-    frame = mixed()
-    encoder, made = encoder_of(frame, scale=scale)
-    scalers = {
-        "standard": preprocessing.StandardScaler(),
-        "minmax": preprocessing.MinMaxScaler(),
-        "robust": preprocessing.RobustScaler(),
-        "quantile": preprocessing.QuantileTransformer(n_quantiles=100),
-    }
-    expected = scalers[scale].fit(frame[["n"]].dropna()).transform(frame[["n"]].dropna())[:, 0]
-    got = encoder.encode(made)[frame["n"].notna(), 0]
-    np.testing.assert_allclose(got, expected, atol=1e-9)
-
-
-@pytest.mark.parametrize("impute", ["median", "mode", "indicator"])
-def test_fills_what_is_missing(impute):
-    encoder, made = encoder_of(mixed(), impute=impute)
-    matrix = encoder.encode(made)
-    assert not np.isnan(matrix[:, 0]).any()
-    assert ("n is missing" in encoder.names) == (impute == "indicator")
 
 
 @pytest.mark.parametrize("encode", ["native", "ordinal", "onehot", "target", "hash"])
@@ -165,12 +141,3 @@ def test_aggregates_of_the_training_rows():
     np.testing.assert_array_equal(encoder.encode(served)[:, 2], [2, 8, 4])
     with pytest.raises(ConfigError, match="must read"):
         encoder_of(frame, columns, aggregates={"x": ["c", "mean", "n"]})
-
-
-def test_noise_is_not_selected():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(1500, 8))
-    frame = pd.DataFrame({f"x{n}": x[:, n] for n in range(8)} | {"y": (x[:, 0] + x[:, 1] > 0).astype(int)})
-    encoder, _ = encoder_of(frame, [Column(f"x{n}", "number") for n in range(8)], select="null_importance")
-    assert {"x0", "x1"} <= set(encoder.names)
-    assert len(encoder.names) <= 5
