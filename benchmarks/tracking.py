@@ -186,9 +186,8 @@ def many(count: int) -> None:
             )
             cpu, last = now, number + 1
     run.end("FINISHED")
-    print(
-        f"store {(folder / 'mlflow.db').stat().st_size / 1e6:.0f} MB, models {size(folder / 'mlartifacts') / 1e6:.0f} MB"
-    )
+    files = size(folder / "mlartifacts")
+    print(f"store {(folder / 'mlflow.db').stat().st_size / 1e6:.0f} MB, models {files / 1e6:.0f} MB")
     started = time.perf_counter()
     found = len(Local(home=folder).search("bench", {"leaflab.verb": "trial"}, limit=100_000))
     print(f"`leaflab runs` reads {found} trials in {time.perf_counter() - started:.2f} s")

@@ -30,7 +30,7 @@ def test_the_experiment_opens_on_runs_and_models(page, site, project, shot):
 
 
 def test_the_sweeps_note_answers(page, site, project, shot):
-    page.goto(f"{site}/#/experiments/{experiment_id(project)}/runs/{project.sweeps[0]}")
+    page.goto(f"{site}/#/experiments/{experiment_id(project)}/runs/{project.sweeps[0]}?workflowType=machine_learning")
     page.get_by_text("Best parameters").wait_for()
     for text in ("Best", "baseline dummy", "Searched", "Data", "leaflab sweep"):
         assert page.get_by_text(text).first.is_visible(), text
@@ -40,7 +40,7 @@ def test_the_sweeps_note_answers(page, site, project, shot):
 def test_the_report_draws_inside_the_ui(page, site, project, shot):
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{site}/#/experiments/{experiment_id(project)}/runs/{project.sweeps[0]}/artifacts/report.html")
+    page.goto(f"{site}/#/experiments/{experiment_id(project)}/runs/{project.sweeps[0]}/artifacts/report.html?workflowType=machine_learning")
     frame = page.frame_locator("iframe").first
     frame.locator("body[data-drawn=yes]").wait_for()
     assert frame.get_by_text("Parallel coordinates").is_visible()
@@ -72,7 +72,7 @@ def test_trials_sort_by_metric(page, site, project, shot):
 def test_two_sweeps_compare(page, site, project, shot):
     runs = quote(str(project.sweeps).replace("'", '"'))
     experiments = quote(f'["{experiment_id(project)}"]')
-    page.goto(f"{site}/#/compare-runs?runs={runs}&experiments={experiments}")
+    page.goto(f"{site}/#/compare-runs?runs={runs}&experiments={experiments}&workflowType=machine_learning")
     page.get_by_text("Comparing 2 Runs").wait_for()
     body = page.locator("body").inner_text()
     assert "valid/log_loss" in body
@@ -81,7 +81,7 @@ def test_two_sweeps_compare(page, site, project, shot):
 
 
 def test_the_registered_model_shows_versions_and_aliases(page, site, project, shot):
-    page.goto(f"{site}/#/models/faults")
+    page.goto(f"{site}/#/models/faults?workflowType=machine_learning")
     page.get_by_text("@\xa0champion").first.wait_for()
     body = page.locator("body").inner_text()
     assert "@\xa0challenger" in body
