@@ -97,10 +97,12 @@ def leaflab(train, target, task, seconds, work):
     import leaflab as lab
 
     os.environ["LEAFLAB_HOME"] = str(work)
-    swept = lab.sweep(train, target=target, tracking="memory", split={"test_size": 0}, dataset={"task": task, "name": "b"},
-                      search={"seconds": seconds}, executor=os.environ.get("BENCH_EXECUTOR", "local"))  # fmt: skip
+    roles = {"task": task, "name": "b"}
+    swept = lab.sweep(train, target=target, tracking="memory", split={"test_size": 0}, dataset=roles,
+                      search={"seconds": seconds})  # fmt: skip
     scorer = swept.scorer
-    return swept.seconds["total"], lambda test: (scorer.score(test), list(scorer.classes)), {"trials": len(swept.trials)}
+    facts = {"trials": len(swept.trials), "searched": round(swept.seconds["total"], 1)}
+    return swept.seconds["total"], lambda test: (scorer.score(test), list(scorer.classes)), facts
 
 
 def _lightgbm_sets(train, target, task):
@@ -273,8 +275,10 @@ def run(method, name, split, seconds, work):
     """One result; a peer that overruns is run again with less."""
     asked = seconds
     for _ in range(3):
-        words = [interpreter(method, work), str(Path(__file__).resolve()), "--one", method, name, str(split), str(asked)]
-        done = subprocess.run([*words, "--work", str(work)], capture_output=True, text=True, timeout=20 * seconds + 600)
+        script = str(Path(__file__).resolve())
+        words = [interpreter(method, work), script, "--one", method, name, str(split), str(asked)]
+        words += ["--work", str(work)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20 * seconds + 600, check=False)
         lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         if not lines:
             return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1][-300:]}
@@ -295,7 +299,8 @@ def table(file, seconds):
 
     known = [r for r in rows(file) if r["seconds"] == seconds and "loss" in r]
     ratios = []
-    print(f"| dataset | splits | {' | '.join(PEERS)} | gain over defaults, of the best peer's |\n|" + "---|" * (len(PEERS) + 3))
+    print(f"| dataset | splits | {' | '.join(PEERS)} | gain over defaults, of the best peer's |")
+    print("|" + "---|" * (len(PEERS) + 3))
     for name in DATASETS:
         own = {(r["method"], r["split"]): r["loss"] for r in known if r["dataset"] == name}
         splits = sorted({s for m, s in own if m == "leaflab"} & {s for m, s in own if m == "defaults"})
@@ -340,7 +345,8 @@ def main():
                 if (method, name, split, asked.seconds) in done:
                     continue
                 found = run(method, name, split, asked.seconds, work)
-                stamp = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count(), "machine": platform.machine()}
+                stamp = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
+                stamp["machine"] = platform.machine()
                 line = {"method": method, "dataset": name, "split": split, "seconds": asked.seconds, **found, **stamp}
                 asked.results.parent.mkdir(exist_ok=True)
                 with asked.results.open("a") as file:

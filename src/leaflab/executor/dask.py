@@ -126,7 +126,9 @@ def _files(bench: Any) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()} if folder else {}
 
 
-def _run(kept: tuple[Bench, Mapping[str, bytes]], number: int, job: Any, queues: tuple[str, str]) -> tuple[str, Any, dict[str, bytes]]:
+def _run(
+    kept: tuple[Bench, Mapping[str, bytes]], number: int, job: Any, queues: tuple[str, str]
+) -> tuple[str, Any, dict[str, bytes]]:
     """On a worker: lays out the bench's files where they are missing, does the job, and sends back what it wrote."""
     from distributed import Queue, get_client
 

@@ -13,7 +13,7 @@ __all__ = ["Inline"]
 
 @option
 class Inline(Executor):
-    """No other process: for debugging, notebooks and tiny data. A job that crashes the process takes the sweep along."""
+    """No other process: for debugging and tiny data. A job that crashes the process takes the sweep along."""
 
     def open(self, bench: Bench, rows: int) -> Pool:
         return _InlinePool(bench)

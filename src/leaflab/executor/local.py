@@ -124,8 +124,8 @@ class _LocalPool(Pool):
     def submit(self, number: int, job: Any) -> None:
         for place, worker in enumerate(self._workers):
             if worker.job is None:
-                worker = self._sent(place, worker, job)
-                worker.job, worker.since = number, time.monotonic()
+                at_work = self._sent(place, worker, job)
+                at_work.job, at_work.since = number, time.monotonic()
                 return
         raise ValueError("every worker is busy")
 

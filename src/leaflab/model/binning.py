@@ -106,7 +106,7 @@ class Store:
             made = self._whole(params, key), None
         else:
             whole = self._whole(params, key)
-            made = tuple(whole.subset(rows).construct() if len(rows) else None for rows in (train, valid))
+            made = whole.subset(train).construct(), whole.subset(valid).construct() if len(valid) else None
         self._folds[key, -1 if number is None else number] = made
         while len(self._folds) > _KEPT:
             self._folds.popitem(last=False)

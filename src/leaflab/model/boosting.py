@@ -37,7 +37,7 @@ class Judge:
 
     @property
     def native(self) -> str | None:
-        return self.metric.lightgbm.get(self.task)  # type: ignore[call-overload, no-any-return]
+        return self.metric.lightgbm.get(self.task)  # type: ignore[call-overload]
 
     @property
     def sign(self) -> float:

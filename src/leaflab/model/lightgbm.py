@@ -146,7 +146,8 @@ class _Work:
             booster.add_valid(valid, "valid")
         clock = self._lap("bin_seconds", clock)
         rounds = self.job.rounds or self.bench.model.max_rounds
-        course = grow(booster, judge, rounds=rounds, patience=self._patience, deadline=self.job.deadline, report=self._told)  # fmt: skip
+        end = self.job.deadline
+        course = grow(booster, judge, rounds=rounds, patience=self._patience, deadline=end, report=self._told)
         clock = self._lap("fit_seconds", clock)
         self.state = course.state
         self.curve = self.curve or course.curve

@@ -1,4 +1,4 @@
-"""What to try first: strong LightGBM configurations for a task and a size, unlike each other so that they blend well."""
+"""What to try first: strong LightGBM configurations for a task and a size, unlike each other, so that they blend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ __all__ = ["counts", "portfolio"]
 
 _FEW = 2_000
 
-_SHALLOW = {"learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.9}
+_SHALLOW = {
+    "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.9
+}  # fmt: skip
 _DEEP = {"learning_rate": 0.07, "num_leaves": 255, "min_data_in_leaf": 5, "bagging_fraction": 0.9, "lambda_l2": 1.0}
 _RANDOM = {"extra_trees": True, "learning_rate": 0.2, "num_leaves": 127, "min_data_in_leaf": 5}
 _SAMPLED = {
@@ -30,7 +32,7 @@ def counts(problem: Problem) -> bool:
 
 
 def portfolio(problem: Problem) -> list[dict[str, Any]]:
-    """LightGBM's defaults first, then shallow, deep, randomised and column-sampled trees; the log link where it may fit."""
+    """LightGBM's defaults, then shallow, deep, randomised and column-sampled trees; a log link where it may fit."""
     few = problem.boundary < _FEW
     found: list[dict[str, Any]] = [{}, *(_SMALL if few else [_SHALLOW, _DEEP, _RANDOM, _SAMPLED])]
     if counts(problem) and problem.metric.name == "rmse":

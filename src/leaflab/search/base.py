@@ -31,8 +31,8 @@ class Fit:
         deadline: second of `time.monotonic` at which to stop with what there is.
         rounds: exactly so many boosting rounds, where there is nothing to stop early on.
 
-    While it runs, a bench reports ("rounds", progress, value) and, after each fold, ("folds", number, value); the answer
-    is "" to go on, or the state in which to end.
+    While it runs, a bench reports ("rounds", progress, value) and, after each fold, ("folds", number, value); the
+    answer is "" to go on, or the state in which to end.
     """
 
     model: str
@@ -54,7 +54,7 @@ class Place:
         folder: the sweep's own folder (journal, lock, bins, models).
         seed: every random choice follows from it.
         baselines: models fitted for comparison, by name.
-        watch: called once with every finished trial, in the order they finish; after a restart with all of them again.
+        watch: called once with every finished trial, as they finish; after a restart with all of them again.
         earlier: parameters of earlier sweeps to try first.
     """
 
@@ -72,13 +72,13 @@ class Found:
 
     Args:
         trials: every finished trial, by number; `best` is one of them.
-        predictor: the model refitted as asked; `members`: how it is made, for people, and `made`: trial, fold and rounds
-            of each part, from which it can be made again.
+        predictor: the model refitted as asked.
+        members, made: how it is made, for people, and as trial, fold and rounds of each part, to make it again.
         baselines: name to its fit, as a trial, and its predictor.
         metrics: of the refitted model beyond the best trial's own (`oof/log_loss`).
         notes: warnings for the researcher, as sentences.
         seconds: phase to seconds (`search`, `refit`, `baselines`, `total`).
-        resumed: trials that stood in the journal already; `complete`: nothing was left to do; `stopped`: by the user.
+        resumed, complete, stopped: trials known before; whether nothing was left to do; whether the user ended it.
         digest: identity of the refitted model.
     """
 

@@ -1,6 +1,6 @@
 """Accuracy against learning time: every round of every trial was scored, so the frontier costs nothing.
 
-A booster of 1,000 rounds contains those of 1, 2, … 999 rounds (`num_iteration=k`), and a trial's curve has their values.
+A booster of 1,000 rounds contains those of 1, 2, … 999 (`num_iteration=k`), and a trial's curve has their values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Point", "fastest", "frontier", "more_search", "sentence"]
 
 @dataclass(frozen=True)
 class Point:
-    """A trial cut to `rounds` boosting rounds: its objective, the seconds it took to get there, its share of the rounds."""
+    """A trial cut to `rounds` boosting rounds: its objective, the seconds to get there, its share of the rounds."""
 
     trial: int
     rounds: int
@@ -65,7 +65,8 @@ def sentence(points: Sequence[Point], metric: Metric, dummy: float | None, withi
     kept = (metric.loss(dummy) - metric.loss(cut.value)) / gain
     return (
         f"trial {cut.trial} cut to {cut.rounds} trees keeps {kept:.1%} of the gain over a constant at "
-        f"{cut.seconds / best.seconds:.0%} of the best trial's training time; search.pick=fastest search.within={within:g} takes it"
+        f"{cut.seconds / best.seconds:.0%} of the best trial's training time; "
+        f"search.pick=fastest search.within={within:g} takes it"
     )
 
 

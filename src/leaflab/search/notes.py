@@ -28,7 +28,11 @@ _TOP = 30
 
 
 def notes(
-    problem: Problem, folds: Sequence[Fold], trials: Sequence[Trial], varying: Mapping[str, BaseDistribution], dummy: float | None
+    problem: Problem,
+    folds: Sequence[Fold],
+    trials: Sequence[Trial],
+    varying: Mapping[str, BaseDistribution],
+    dummy: float | None,
 ) -> tuple[str, ...]:
     """Everything worth a warning, the most important first."""
     metric = problem.metric
@@ -36,13 +40,14 @@ def notes(
     ranked = sorted((t for t in trials if counts(t)), key=lambda t: sign * (t.value or 0.0))
     if not ranked:
         return ()
-    found = [*_classes(problem), *_budget(ranked, metric.name), *_tied(problem, folds, ranked), *_gap(ranked[0], problem)]
+    found = [*_classes(problem), *_budget(ranked, metric.name), *_tied(problem, folds, ranked)]
+    found += _gap(ranked[0], problem)
     found += _edges(ranked[0], varying)
     if len(ranked) >= _FEW:
         gain = more_search([t.value for t in ranked if t.value is not None], metric)
         found.append(f"twice as many trials are expected to gain less than {gain:.2g} in {metric.name} on one fold")
     faster = sentence(frontier(trials, metric), metric, dummy)
-    return tuple([*found, *([faster] if faster else [])])
+    return (*found, *([faster] if faster else []))
 
 
 def _classes(problem: Problem) -> Iterator[str]:
@@ -67,11 +72,14 @@ def _gap(best: Trial, problem: Problem) -> Iterator[str]:
         return
     own, held = problem.metric.loss(train), problem.metric.loss(best.value)
     if own > 0 and held > _GAP * own:
-        yield f"the best trial scores {train:.4g} on its training rows and {best.value:.4g} on the validation rows: it fits noise"
+        yield f"the best trial scores {train:.4g} on training rows, {best.value:.4g} on validation rows: it fits noise"
 
 
 def _tied(problem: Problem, folds: Sequence[Fold], ranked: Sequence[Trial]) -> Iterator[str]:
-    """How many trials a paired test on the first fold's rows cannot tell from the best (5 %, not corrected for choosing)."""
+    """How many trials a paired test on the first fold's rows cannot tell from the best.
+
+    A z-test of the mean difference at 5 %, which takes rows as independent and is not corrected for choosing the best.
+    """
     rows = np.sort(folds[0][1])
     best = _losses(problem, rows, ranked[0])
     if best is None or not len(rows):
@@ -109,7 +117,8 @@ def _edges(best: Trial, varying: Mapping[str, BaseDistribution]) -> Iterator[str
         place = _place(float(value), float(low), float(high), log)
         if place < _EDGE or place > 1 - _EDGE:
             end = "lower" if place < _EDGE else "upper"
-            yield f"the best {name} ({value:.4g}) lies at the {end} end of its range: {_wider(name, kind, place < _EDGE, log)}"
+            wider = _wider(name, kind, place < _EDGE, log)
+            yield f"the best {name} ({value:.4g}) lies at the {end} end of its range: {wider}"
 
 
 def _place(value: float, low: float, high: float, log: bool) -> float:

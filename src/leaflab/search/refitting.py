@@ -93,17 +93,27 @@ class Refit:
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
         chosen = self._choose(trials, self._left()) if self.kind != "fastest" else self._fastest(trials)
+        self._fit(chosen)
+        if self.kind == "blend" and self.budget.seconds is not None and self._missing:
+            for trial in self._best(trials)[:_CANDIDATES]:
+                if trial not in chosen and self._needed([trial]) < self._left():
+                    self._fit([trial])
+                    chosen.append(trial)
+        return self._final(chosen)
+
+    def _fit(self, chosen: Sequence[Trial]) -> None:
+        """Fits what is missing of these configurations, fold by fold, so that a deadline leaves something of each."""
         for trial in chosen:
             for number in range(self.judged):
                 self._keep(trial.number, number, trial.files)
         self._fit_missing([(trial, number) for number in self._missing for trial in chosen])
-        return self._final(chosen)
 
     def _fastest(self, trials: Sequence[Trial]) -> list[Trial]:
         """The fastest trial that is good enough, as if it had stopped there."""
         point = fastest(frontier(trials, self.problem.metric), self.problem.metric, self.within)
         trial = next(t for t in trials if t.number == point.trial)
-        return [replace(trial, facts={**trial.facts, **{f"rounds/{f}": float(point.rounds) for f in range(self.judged)}})]
+        cut = {f"rounds/{f}": float(point.rounds) for f in range(self.judged)}
+        return [replace(trial, facts={**trial.facts, **cut})]
 
     def _choose(self, trials: Sequence[Trial], seconds: float) -> list[Trial]:
         """The configurations of the final model, the heaviest first, as many as can be fitted in the time left.
@@ -205,7 +215,8 @@ class Refit:
         have = {t.number: [n for (number, n) in self._members if number == t.number] for t in chosen}
         if self._missing == [None]:
             have = {number: [None] if None in own else own for number, own in have.items()}
-        used = [t for t in chosen if len(have[t.number]) > 1] or chosen[:1]
+        most = max(len(own) for own in have.values())
+        used = [t for t in chosen if len(have[t.number]) > most // 2] or chosen[:1]
         folds: Any = sorted(set.intersection(*({n for n in have[t.number] if n is not None} for t in used)) or {0})
         if self._missing == [None]:
             used, folds = [t for t in chosen if have[t.number] == [None]] or chosen[:1], range(self.judged)
@@ -219,7 +230,8 @@ class Refit:
             if share > 0:
                 texts += [self._members[trial.number, n][0].read_text(encoding="utf-8") for n in own]
                 weights += [share / len(own)] * len(own)
-                made += [{"trial": trial.number, "fold": n, "rounds": self._whole(trial) if n is None else None} for n in own]
+                whole = self._whole(trial)
+                made += [{"trial": trial.number, "fold": n, "rounds": whole if n is None else None} for n in own]
                 where = "all rows" if own == [None] else f"{len(own)} folds" if len(own) > 1 else "the training rows"
                 members.append(f"trial {trial.number} on {where}, weight {share:.2f}")
         return Final(tuple(texts), tuple(weights), tuple(members), self._metrics(used, shares, folds), tuple(made))

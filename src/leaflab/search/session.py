@@ -58,7 +58,8 @@ class Session:
         budget = Budget(self.search.seconds, self.search.trials, float(study.recall("spent", 0.0)), opened)
         if (final := self._kept(study, budget, done)) is not None:
             notes = tuple(study.recall("notes", ()))
-            return self._found(done, final, self._baselines_kept(study), {}, notes=notes, resumed=len(done), complete=True)
+            kept = self._baselines_kept(study)
+            return self._found(done, final, kept, {}, notes=notes, resumed=len(done), complete=True)
         return self._continued(study, budget, done)
 
     def _continued(self, study: Study, budget: Budget, done: list[Trial]) -> Found:
@@ -67,7 +68,8 @@ class Session:
         store = self.place.folder / "store"
         _removed(store)
         models = {"": self.model, **self.place.baselines}
-        bench = Benches({name: m.bench(self.problem, cut, store, self.search.bins) for name, m in models.items()}, store)
+        benches = {name: m.bench(self.problem, cut, store, self.search.bins) for name, m in models.items()}
+        bench = Benches(benches, store)
         resumed, seconds = len(done), {"open": time.monotonic() - budget.started}
         with self.executor.open(bench, len(self.problem.target)) as pool:
             kind = self.search.refit if self.search.pick == "best" else "fastest"

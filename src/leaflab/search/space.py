@@ -30,7 +30,8 @@ def distributions(space: Mapping[str, Any]) -> tuple[dict[str, BaseDistribution]
     """
     varying: dict[str, BaseDistribution] = {}
     fixed: dict[str, Any] = {}
-    for name, spec in space.items():
+    for name, written in space.items():
+        spec = written
         if isinstance(spec, str) and (call := _CALL.match(spec)):
             spec = _called(name, call[1], call[2])
         if isinstance(spec, list):

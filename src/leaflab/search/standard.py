@@ -36,7 +36,7 @@ class Standard(Search):
         bins: "shared" bins all rows once (bin edges see the validation rows, a mild leak); "per_fold" bins each fold.
         portfolio: whether strong configurations are tried first.
         ordered: trials in generations, so that parallel workers change nothing; slower.
-        pick: "best" refits as `refit` says; "fastest" takes the fastest trial, cut to the fewest trees, that is good enough.
+        pick: "best" refits as `refit` says; "fastest" takes the fastest good enough trial, cut to the fewest trees.
         within: how much worse than the best a good enough one may be, as a share of the loss.
         fresh: forget what this sweep did before.
         warm_start: a run id, or a name whose sweeps' best parameters are tried first.

@@ -96,7 +96,7 @@ class Study:
         return dict(trial.user_attrs[_AS]) if _AS in trial.user_attrs else {**self._fixed, **drawn}
 
     def pruned(self, number: int, step: int, value: float) -> bool:
-        """Reports a value and asks the pruner; configurations put first are seen to their end, for they are few and unlike."""
+        """Reports a value and asks the pruner; configurations put first are seen to their end."""
         trial = self._asked[number]
         if step <= self._steps.get(number, -1):  # a trial that was started again on another worker
             return False

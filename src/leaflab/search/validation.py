@@ -50,7 +50,7 @@ def folds(problem: Problem, kind: str, count: int, seed: int) -> list[Fold]:
 
 
 def _parts(problem: Problem, rows: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """`count` disjoint parts: whole groups where there are groups, like shares of every class where there are classes."""
+    """`count` disjoint parts: whole groups where there are any, like shares of every class where there are classes."""
     random = np.random.default_rng(seed)
     if problem.group is not None:
         kept: Any = problem.group[rows]

@@ -35,7 +35,8 @@ def remembered(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
     if latest is not None:
         changes = list(_differences(latest["facts"], plain))
         more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-        _log.info("A new sweep: compared with the last one of '%s', %s%s differ.", name, ", ".join(changes[:_SHOWN]), more)
+        told = ", ".join(changes[:_SHOWN]) + more
+        _log.info("A new sweep: compared with the last one of '%s', %s differ.", name, told)
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"name": name, "started": time.time(), "facts": plain}), encoding="utf-8")
 

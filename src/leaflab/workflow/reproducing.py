@@ -56,8 +56,9 @@ class Reproduced:
             scored = f", {len(self.metrics)} metrics too" if self.metrics else ""
             return f"Run {self.run_id}: identical, {self.parts} of {self.parts} parts byte by byte{scored}."
         worst = [f"{name} {old!r} → {new!r}" for name, (old, new) in self.metrics.items() if old != new]
-        why = "; ".join(self.reasons) or "nothing recorded explains it: a trial cut by a deadline cannot be cut at the same place"
-        return "\n".join([f"Run {self.run_id}: {self.same} of {self.parts} parts are identical.", *worst, f"Why: {why}."])
+        why = "; ".join(self.reasons) or "nothing recorded explains it; a fit cut by a deadline is cut elsewhere"
+        told = f"Run {self.run_id}: {self.same} of {self.parts} parts are identical."
+        return "\n".join([told, *worst, f"Why: {why}."])
 
 
 def sweep_of(lab: Lab, run_id: str) -> tuple[Record, Record]:
@@ -88,7 +89,8 @@ def reproduced(lab: Lab, run: Record, sweep: Record) -> Reproduced:
         raise ModelError(f"run {run.id}", "has no model to make again")
     made = scorer.meta.get("made") or [{"trial": int(run.tags["leaflab.trial"]), "fold": None, "rounds": None}]
     old = list(scorer.predictor.texts().values()) or [json.dumps(scorer.predictor.to_json())]
-    trials = {int(r.tags["leaflab.trial"]): r for r in lab.tracking.search(sweep.experiment, _trials(sweep), limit=100_000)}
+    children = lab.tracking.search(sweep.experiment, _trials(sweep), limit=100_000)
+    trials = {int(r.tags["leaflab.trial"]): r for r in children}
     new, metrics = _made_again(lab, sweep, trials, made, alone=run is not sweep)
     same = sum(a == b for a, b in zip(old, new, strict=False))
     pairs = {}
@@ -122,7 +124,8 @@ def _made_again(
             if trial.tags.get("leaflab.state") == "deadline" and part["fold"] in (0, None) and rounds is None:
                 rounds = int(trial.metrics["model/rounds"])
             folder = Path(scratch) / str(place)
-            fitted = bench.run(Fit("", params, wanted, int(trial.tags["leaflab.seed"]), folder, rounds=rounds), lambda report: "")
+            fit = Fit("", params, wanted, int(trial.tags["leaflab.seed"]), folder, rounds=rounds)
+            fitted = bench.run(fit, lambda report: "")
             texts += [file.read_text(encoding="utf-8") for file in fitted.models]
             metrics = fitted.metrics
     return texts, metrics

@@ -94,7 +94,9 @@ def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
         earlier = best_of(lab, getattr(lab.search, "warm_start", None), problem.metric)
         place = Place(identity, folder, lab.seed, baselines, watch, earlier)
         found = lab.search.run(problem, lab.model, lab.executor, place)
-    scorer = scorer_of(dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members), "made": list(found.made)})
+    scorer = scorer_of(
+        dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members), "made": list(found.made)}
+    )
     version = recorder.finish(found, scorer)
     return Swept(
         name=lab.name,
