@@ -246,3 +246,25 @@ def test_kill_nine_during_a_write_leaves_the_previous_version(lake: Delta) -> No
     assert lake.read("raw/t").equals(TABLE)
     assert len(lake.versions("raw/t")) == 1
     assert lake.write("raw/t", TABLE.slice(1)).version == 1
+
+
+_FULL = """
+import resource, signal, sys, pyarrow as pa
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+from leaflab.errors import LakeError
+from leaflab.lake.delta import Delta
+import random
+try:
+    Delta(path=sys.argv[1]).write("raw/t", pa.table({"a": [random.random() for _ in range(200_000)]}))
+except LakeError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_previous_version(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+    said = subprocess.check_output([sys.executable, "-c", _FULL, lake.path], text=True)
+    assert said.startswith("lake table 'raw/t' in ") and "cannot be written" in said
+    assert lake.read("raw/t").equals(TABLE)
+    assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1

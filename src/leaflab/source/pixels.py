@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE", "describe", "distance", "open_image"]
 
 Features = dict[str, Any]
+_CELLS, _CELL = 5, 12  # of the grid that gradients are counted on, and the pixels of a cell's side
 
 
 def open_image(data: bytes) -> Image:
@@ -87,21 +88,21 @@ def _grid(image: Image) -> Features:
 
 
 def _hog(image: Image) -> Features:
-    """Histograms of oriented gradients (Dalal and Triggs 2005): 7 × 7 overlapping blocks, 9 directions."""
+    """Histograms of oriented gradients (Dalal and Triggs 2005): 4 × 4 overlapping blocks, 9 directions."""
     import numpy as np
 
-    values = grey(image, 64)
+    values = grey(image, _CELLS * _CELL)
     dy, dx = np.gradient(values)
     strength, angle = np.hypot(dx, dy), np.degrees(np.arctan2(dy, dx)) % 180
     place = angle / 20
     low = np.floor(place).astype(int)
-    cells = np.zeros((8, 8, 9))
-    rows, columns = (np.indices(values.shape) // 8).astype(int)
+    cells = np.zeros((_CELLS, _CELLS, 9))
+    rows, columns = np.indices(values.shape) // _CELL
     np.add.at(cells, (rows, columns, low % 9), strength * (1 - (place - low)))
     np.add.at(cells, (rows, columns, (low + 1) % 9), strength * (place - low))
     found: Features = {}
-    for y in range(7):
-        for x in range(7):
+    for y in range(_CELLS - 1):
+        for x in range(_CELLS - 1):
             block = cells[y : y + 2, x : x + 2].ravel()
             block = block / np.sqrt((block**2).sum() + 1e-3)
             found |= {f"hog {y} {x} {i}": float(v) for i, v in enumerate(block)}
