@@ -252,8 +252,9 @@ def measure(home: Path, asked: argparse.Namespace) -> None:
     booster = scorer.predictor.boosters[0]
     bare = best_of(lambda: booster.predict(np.array(json.loads(thousand)["dataframe_split"]["data"])))
     found: dict[str, dict[str, Any]] = {}
+    serving = ("leaflab", "serve", "name=bench", "serve.port={port}")
     servers = {
-        "leaflab": ("leaflab", "serve", "name=bench", "serve.port={port}", "serve.poll_seconds=0.2"),
+        "leaflab": serving,
         "mlflow": ("mlflow", "models", "serve", "-m", "models:/bench@champion", "-p", "{port}",
                    "--env-manager", "local", "--workers", "1"),
     }  # fmt: skip
@@ -264,13 +265,13 @@ def measure(home: Path, asked: argparse.Namespace) -> None:
             eight, single = driven(home, url, one, 8, asked.seconds), driven(home, url, one, 1, asked.seconds)
             large = driven(home, url, thousand, 1, asked.seconds)
             found[name] = {"rate": eight["rate"], "single": single, "large": large, "memory": memory(process)}
-            if name == "leaflab":
-                rows = json.dumps({"rows": [dict(zip(COLUMNS, matrix[0], strict=True))] * 5}).encode()
-                tally = swapped(home, port, rows, asked.swaps)
-                before = memory(process)
-                lived = driven(home, url, one, 8, asked.requests / max(1.0, eight["rate"]))
-                soak = (before, memory(process), lived["rate"])
     own, theirs = found["leaflab"], found["mlflow"]
+    with running(home, "swaps", *serving, "serve.poll_seconds=0.2") as (port, process):
+        rows = json.dumps({"rows": [dict(zip(COLUMNS, matrix[0], strict=True))] * 5}).encode()
+        tally = swapped(home, port, rows, asked.swaps)
+        before = memory(process)
+        driven(home, f"http://127.0.0.1:{port}/invocations", one, 8, asked.requests / max(1.0, own["rate"]))
+        soak = (before, memory(process))
     print(f"{'':<34}{'leaflab':>15}{'mlflow':>15}{'ratio':>9}   asked")
     ratio("requests/s, 8 connections", own["rate"], theirs["rate"], "at least 15")
     for quantile in ("p50", "p99"):

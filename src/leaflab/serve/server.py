@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ __all__ = ["JsonLines", "Patient", "bound", "configured", "end_with_parent", "ru
 
 _IDLE_SECONDS = 75
 _PR_SET_PDEATHSIG = 1
+_SWITCH_SECONDS = 0.0005
 
 
 class Patient(HttpToolsProtocol):
@@ -95,7 +97,8 @@ class JsonLines(logging.Formatter):
 
 
 def configured(level: int = logging.INFO) -> None:
-    """Sends what leaflab and uvicorn say to stderr as JSON lines."""
+    """Sends what leaflab and uvicorn say to stderr as JSON lines; and lets no thread hold up the answers for long."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     for name, least in (("leaflab", level), ("uvicorn.error", max(level, logging.WARNING))):

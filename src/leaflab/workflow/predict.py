@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from leaflab.errors import ConfigError, DataError, ModelError
 from leaflab.identity import fold
 from leaflab.serve.answers import answer_schema, id_columns
+from leaflab.serve.cores import rest_when_idle
 from leaflab.serve.parts import Parts
 from leaflab.serve.progress import watched
 from leaflab.serve.scoring import scored
@@ -84,6 +85,7 @@ def predict(lab: Lab) -> Predicted:
         ModelError: there is no such model.
         DataError: the input lacks a column, or holds a value that the model cannot read.
     """
+    rest_when_idle()
     target = checked_output(lab.output) if lab.output else None
     version = standing_version(lab, lab.predict.alias, lab.predict.version)
     asked = _asked(lab)

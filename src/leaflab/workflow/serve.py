@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaflab.errors import ExtraError
+from leaflab.serve.cores import share
 
 if TYPE_CHECKING:
     from leaflab.lake.base import Lake
@@ -81,7 +82,7 @@ def serve(lab: Lab) -> Served:
         ConfigError: the address cannot be listened on, or the keys cannot be read.
     """
     asked = lab.serve
-    _share_the_cores(asked.threads or max(1, (os.cpu_count() or 1) // asked.workers))
+    share(asked.threads or max(1, (os.cpu_count() or 1) // asked.workers))
     try:
         from leaflab.serve.gate import api_keys
         from leaflab.serve.server import bound, run
@@ -95,9 +96,3 @@ def serve(lab: Lab) -> Served:
         site = Site(lab.name, asked, lab.tracking, lab.lake, lab.folder)
         seconds = run(partial(Site.application, site), listener, asked.workers, asked.grace_seconds)
     return Served(lab.name, seconds)
-
-
-def _share_the_cores(threads: int) -> None:
-    """LightGBM's threads: as many as a worker may have, and none that spins while there is nothing to do."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
