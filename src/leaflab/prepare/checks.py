@@ -61,6 +61,13 @@ class Checks:
         """Whether there is anything to check."""
         return bool(self.columns or self.relations or self.schema or self.rows or self.max_age)
 
+    def named(self, time: str | None) -> set[str] | None:
+        """The columns that the rules read; None where only the whole table can tell."""
+        relations = [re.split(r"\s*(?:<=|>=|==|!=|<|>)\s*", text.strip()) for text in self.relations]
+        if self.schema:
+            return None
+        return {*self.columns, *(name for pair in relations for name in pair), *([time] if time else [])}
+
     def failures(self, frame: pd.DataFrame, time: str | None) -> list[Failure]:
         """The rows of a typed frame that fail, rule by rule.
 

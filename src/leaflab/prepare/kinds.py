@@ -28,6 +28,7 @@ _NUMBERS: Mapping[tuple[str, str], str] = {
 _MAX_STRAY = 0.01
 _MAX_MARKERS = 3
 _MIN_NUMBERS = 20
+_MOST_WORDS = 200
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def find_text(name: str, distinct: pd.Series[Any], counts: np.ndarray, missing: 
 
 
 def _as_boolean(base: Column, folded: pd.Series[Any]) -> tuple[Column, list[str]] | None:
+    if len(folded) > _MOST_WORDS:
+        return None
     words = set(folded)
     known = words <= {*TRUE, *FALSE} and not words <= {"0", "1"}
     both = bool(words & set(TRUE)) and bool(words & set(FALSE))

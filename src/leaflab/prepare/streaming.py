@@ -195,7 +195,8 @@ class Streaming:
         checks = self.options.checks
         if not checks.asked:
             return
-        table = pa.table({**columns, self.roles.goal: target})
+        named = checks.named(self.roles.time)
+        table = pa.table({n: v for n, v in {**columns, self.roles.goal: target}.items() if named is None or n in named})
         for failure in replace(checks, rows=None).failures(table.to_pandas(), self.roles.time):
             mask = np.zeros(len(target), bool)
             mask[failure.rows] = True

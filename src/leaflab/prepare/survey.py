@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Known", "Survey"]
 
-_MOST = 300_000
+_MOST, _WAITING = 300_000, 1_500_000
 
 
 @dataclass
@@ -114,6 +114,8 @@ class Survey:
     def _known(self, missing: tuple[str, ...], rules: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Known]]:
         for name, seen in self._seen.items():
             counts = seen.merge()
+            if seen.waiting > _MOST:
+                seen.tables = None
             distinct, occurs = counts["value"].to_pandas(), counts["rows"].to_numpy()
             if seen.tables is None:
                 rule = rules.get(name, {"kind": "text"})
@@ -143,7 +145,7 @@ def _count(seen: _Seen, array: pa.Array[Any]) -> None:
     counted: Any = pc.value_counts(array.drop_null())
     seen.tables.append(pa.table({"value": counted.field(0), "rows": counted.field(1)}))
     seen.waiting += len(counted)
-    if seen.waiting > _MOST:
+    if seen.waiting > _WAITING:
         seen.merge()
         if seen.waiting > _MOST:
             seen.tables = None
