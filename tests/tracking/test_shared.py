@@ -117,7 +117,6 @@ def test_two_drivers_at_once_through_a_restart_lose_and_repeat_nothing(shared, t
     time.sleep(2)
     shared.start()
     told = [driver.communicate(timeout=300) for driver in drivers]
-    print(told)
     assert [d.returncode for d in drivers] == [0, 0], told
     tracking = Server(home=tmp_path)
     tracking.projector.recover()

@@ -95,8 +95,12 @@ class ClientWriter(Writer):
         return str(made.info.run_id)
 
     def log(self, run_id: str, batch: Batch) -> None:
-        models = {self._model(run_id, model): model for model in batch.models}
+        self._log(run_id, batch, self.client.get_run(run_id) if batch.models else None)
+
+    def _log(self, run_id: str, batch: Batch, run: Any | None) -> None:
+        models = {self._model(run, model): model for model in batch.models}
         self._pairs(run_id, batch)
+        self.pulse()
         self.log_points(run_id, linked(batch, models))
         if batch.inputs:
             self.client.log_inputs(run_id, [dataset_input(i) for i in batch.inputs])
@@ -115,9 +119,11 @@ class ClientWriter(Writer):
             run_id, status = known.get(child.spec.key, ("", ""))
             if run_id and status != "RUNNING":
                 return
-            run_id = run_id or self._create(experiment_id, parent, child)
-            self.log(run_id, child.batch)
+            run = self.client.get_run(run_id) if run_id else self._create(experiment_id, parent, child)
+            run_id = run.info.run_id
+            self._log(run_id, child.batch, run)
             self.end(run_id, child.status, child.ended)
+            self.pulse()
             if child.spec.key:
                 known[child.spec.key] = (run_id, child.status)
 
@@ -170,10 +176,9 @@ class ClientWriter(Writer):
             self._children[parent] = found
         return self._children[parent]
 
-    def _create(self, experiment_id: str, parent: str, child: Child) -> str:
+    def _create(self, experiment_id: str, parent: str, child: Child) -> Any:
         tags = tags_of(child.spec) | {PARENT: parent}
-        run = self.client.create_run(experiment_id, int(child.started * 1000), tags, child.spec.name)
-        return str(run.info.run_id)
+        return self.client.create_run(experiment_id, int(child.started * 1000), tags, child.spec.name)
 
     def _pairs(self, run_id: str, batch: Batch) -> None:
         from mlflow.entities import Param, RunTag
@@ -217,11 +222,11 @@ class ClientWriter(Writer):
             put_files(Path(scratch), artifacts)
             self.client.log_artifacts(run_id, scratch)
 
-    def _model(self, run_id: str, model: StoredModel) -> str:
+    def _model(self, run: Any, model: StoredModel) -> str:
         """Makes the LoggedModel of a run, or finishes the one an interrupted attempt left."""
         from mlflow.entities import LoggedModelOutput
 
-        run = self.client.get_run(run_id)
+        run_id = run.info.run_id
         query = f"tags.`{KEY}` = '{model.uid}'"
         found = self.client.search_logged_models([run.info.experiment_id], query, max_results=1)
         if found and found[0].status == "READY":
@@ -231,6 +236,7 @@ class ClientWriter(Writer):
             run.info.experiment_id, model.name, run_id, tags, params, "leaflab"
         )  # fmt: skip
         self._store(made, model, run_id)
+        self.pulse()
         if made.model_id not in _outputs(run):
             self.client.log_outputs(run_id, [LoggedModelOutput(made.model_id, 0)])
         self.client.finalize_logged_model(made.model_id, "READY")

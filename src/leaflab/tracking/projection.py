@@ -20,7 +20,7 @@ from leaflab.tracking.writer import Child, Writer
 __all__ = ["Projector"]
 
 _log = logging.getLogger(__name__)
-_GROUP, _LINGER = 32, 0.15
+_GROUP, _SERVER_GROUP, _LINGER = 32, 8, 0.15
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _NO = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST", "INVALID_STATE")
 
@@ -53,12 +53,18 @@ class Projector:
 
     @property
     def writer(self) -> Writer:
-        return self._open()
+        """The open store, which says here when it has taken something."""
+        made = self._open()
+        made.pulse = self._touch
+        return made
+
+    def _touch(self) -> None:
+        self._progress = time.monotonic()
 
     @property
     def patience(self) -> float:
         """Seconds an ending run waits for a store that makes no progress."""
-        return 30.0 if is_server(self.uri) else 60.0
+        return 20.0 if is_server(self.uri) else 60.0
 
     def begin(self, spec: RunSpec, handed: str = "") -> Spool:
         """Opens a run in the store, and its spool; takes up what processes that died have left.
@@ -155,7 +161,7 @@ class Projector:
         while spool := self._next():
             try:
                 with told(self.uri):
-                    self._carry(spool, self._open())
+                    self._carry(spool, self.writer)
                 if self._failing:
                     _log.info("%s answers again.", masked(self.uri))
                 self._failing, pause = 0.0, _FIRST_PAUSE
@@ -189,7 +195,7 @@ class Projector:
 
     def _carry(self, spool: Spool, writer: Writer) -> None:
         """Records the next operations of a spool and acknowledges them."""
-        for group in _groups(spool.read(_GROUP)):
+        for group in _groups(spool.read(_SERVER_GROUP if is_server(self.uri) else _GROUP)):
             try:
                 _apply(writer, spool, [op for op, _ in group])
             except Exception as error:

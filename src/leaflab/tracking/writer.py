@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,13 @@ class Child:
 
 
 class Writer(ABC):
-    """Everything here may be repeated after a crash: what is there already stays as it is."""
+    """Everything here may be repeated after a crash: what is there already stays as it is.
+
+    Attributes:
+        pulse: called whenever the store has taken something, so that a slow one is told from a dead one.
+    """
+
+    pulse: Callable[[], None] = staticmethod(lambda: None)
 
     @abstractmethod
     def begin(self, spec: RunSpec, handed: str = "") -> str:
