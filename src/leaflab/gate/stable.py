@@ -18,7 +18,7 @@ __all__ = ["Stable"]
 
 @option
 class Stable(Gate):
-    """The same training with other seeds must give about the same loss on the validation rows.
+    """Training with other seeds, on nine tenths of the rows, must give about the same loss on the validation rows.
 
     Args:
         at_most: largest spread (standard deviation over mean) of the loss between seeds.

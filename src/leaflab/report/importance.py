@@ -72,7 +72,7 @@ def twins(
         train: encoded training rows and their truth.
         valid: encoded validation rows.
         shares: of the training rows.
-        seed: instead of the booster's own.
+        seed: instead of the booster's own; it also chooses the rows of a share.
     """
     texts = getattr(scorer.predictor, "models", None)
     if not texts or not len(valid):
@@ -83,7 +83,7 @@ def twins(
     params = {**_plain(booster.params), "verbosity": -1, "num_threads": 0}
     if seed is not None:
         params["seed"] = seed
-    order = np.random.default_rng(0).permutation(len(train[1]))
+    order = np.random.default_rng(seed or 0).permutation(len(train[1]))
     made = {}
     for share in shares:
         rows = np.sort(order[: max(20, int(len(order) * share))])

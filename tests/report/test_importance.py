@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import lightgbm
+import numpy as np
+import pytest
+
+from leaflab.metric.probability import LogLoss
+from leaflab.report.importance import contributions, permutation, twins
+from leaflab.scorer import Encoder, Feature, Scorer
+from leaflab.scorer.predictor import Boosters, Constant
+
+NAMES = ("strong", "weak", "noise")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(3000, 3))
+    truth = (rng.random(3000) < 1 / (1 + np.exp(-2 * matrix[:, 0] - 0.5 * matrix[:, 1]))).astype(int)
+    return matrix, truth
+
+
+@pytest.fixture(scope="module")
+def scorer(rows):
+    params = {"objective": "binary", "verbosity": -1, "num_threads": 1, "num_leaves": 7, "feature_fraction": 0.7}
+    text = lightgbm.train(params, lightgbm.Dataset(rows[0][:2000], rows[1][:2000]), 30).model_to_string()
+    encoder = Encoder(tuple(Feature(name, name, "number") for name in NAMES))
+    return Scorer("binary", ("no", "yes"), (), encoder, Boosters([text]))
+
+
+def loss(truth, scores):
+    return LogLoss().score(truth, scores)
+
+
+def test_both_importances_find_what_matters(rows, scorer):
+    shuffled = permutation(scorer, rows[0][2000:], rows[1][2000:], loss)
+    given = contributions(scorer, rows[0][2000:])
+    assert list(shuffled) == list(given) == ["strong", "weak", "noise"]
+    assert abs(shuffled["noise"]) < 0.02 < shuffled["strong"]
+
+
+def test_twins_learn_the_more_the_more_rows_they_see_and_never_see_the_validation_rows(rows, scorer):
+    made = twins(scorer, (rows[0][:2000], rows[1][:2000]), rows[0][2000:], (0.05, 1.0))
+    losses = [loss(rows[1][2000:], scores) for scores in made.values()]
+    assert list(made) == [100, 2000] and losses[1] < losses[0]
+    assert made[2000].shape == (1000, 2)
+
+
+def test_seeds_make_different_twins_of_about_the_same_worth(rows, scorer):
+    train = (rows[0][:2000], rows[1][:2000])
+    losses = [
+        loss(rows[1][2000:], scores)
+        for seed in (1, 2, 3)
+        for scores in twins(scorer, train, rows[0][2000:], (0.9,), seed=seed).values()
+    ]
+    assert len(set(losses)) == 3 and np.std(losses) / np.mean(losses) < 0.05
+
+
+def test_other_models_have_no_twins_and_no_contributions(rows):
+    constant = Scorer("binary", ("no", "yes"), (), Encoder(()), Constant((0.5, 0.5)))
+    assert contributions(constant, rows[0]) == {}
+    assert twins(constant, rows, rows[0]) == {}
