@@ -85,7 +85,7 @@ def _extra(lab: Lab, subject: Subject, before: Subject | None, table: pa.Table) 
 
 
 def _seed_losses(lab: Lab, subject: Subject) -> list[float]:
-    """Losses on the validation rows of the same booster trained on the training rows with other seeds, on nine tenths of them."""
+    """Losses on the validation rows of the same booster with other seeds, each on nine tenths of the training rows."""
     dataset, scorer = subject.dataset, subject.scorer
     train, valid = dataset.parts["train"], dataset.parts["valid"]
     known = (scorer.encoder.encode(train.to_pandas()), truth_of(dataset, train))
