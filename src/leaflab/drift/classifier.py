@@ -10,6 +10,7 @@ from pydantic import Field
 
 from leaflab.drift.base import Drift, Finding
 from leaflab.drift.column import Least, Rows
+from leaflab.drift.control import chance
 from leaflab.drift.matrix import codes, not_enough
 from leaflab.option import option
 
@@ -68,7 +69,7 @@ class Classifier(Drift):
         words = (
             f"a classifier tells the current rows apart with area {area:.3f}{f', by {telling}' if area >= 0.55 else ''}"
         )
-        sentence = f"Together: {words} (p = {p_value:.2g}, {len(ours):,} and {len(theirs):,} rows)."
+        sentence = f"Together: {words} ({chance(p_value)}, {len(ours):,} and {len(theirs):,} rows)."
         yield Finding(self.name, "", max(0.0, area - 0.5), p_value, self.least, sentence)
 
     def _half(

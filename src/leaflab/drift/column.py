@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from leaflab.drift.base import Drift, Finding
+from leaflab.drift.control import chance
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ColumnTest(Drift):
             why = f"'{name}' has {shorter:,} values on one side, {self.name} needs {self.min_rows:,}."
             return Finding(self.name, name, float("nan"), float("nan"), self.least, why)
         effect, p_value, words = self.measure(reference, current)
-        sentence = f"'{name}': {words} (p = {p_value:.2g})."
+        sentence = f"'{name}': {words} ({chance(p_value)})."
         return Finding(self.name, name, float(effect), float(min(1.0, p_value)), self.least, sentence)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["adjusted"]
+__all__ = ["adjusted", "chance"]
 
 
 def adjusted(p_values: Sequence[float]) -> np.ndarray:
@@ -25,3 +25,8 @@ def adjusted(p_values: Sequence[float]) -> np.ndarray:
     result = np.full(len(values), np.nan)
     result[order] = np.minimum(1.0, np.minimum.accumulate(ranked[::-1])[::-1])
     return result
+
+
+def chance(p_value: float) -> str:
+    """A p-value in words."""
+    return f"p = {p_value:.2g}" if p_value > 1e-300 else "p < 1e-300"

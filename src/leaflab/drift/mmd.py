@@ -10,6 +10,7 @@ from pydantic import Field
 
 from leaflab.drift.base import Drift, Finding
 from leaflab.drift.column import Least, Rows
+from leaflab.drift.control import chance
 from leaflab.drift.matrix import not_enough, scaled
 from leaflab.option import option
 
@@ -53,7 +54,7 @@ class MMD(Drift):
         p_value = _tail(observed, drawn)
         effect = float(np.sqrt(max(0.0, observed - drawn.mean())))
         words = f"maximum mean discrepancy {effect:.3f} beyond chance"
-        sentence = f"Together: {words} (p = {p_value:.2g}, {len(ours):,} and {len(theirs):,} rows)."
+        sentence = f"Together: {words} ({chance(p_value)}, {len(ours):,} and {len(theirs):,} rows)."
         yield Finding(self.name, "", effect, p_value, self.least, sentence)
 
     def _embedded(self, rows: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from leaflab.drift.base import Drift, Finding
 from leaflab.drift.column import Least, Rows
+from leaflab.drift.control import chance
 from leaflab.drift.ks import distance
 from leaflab.option import option
 
@@ -43,5 +44,5 @@ class Prediction(Drift):
                 continue
             gap, p_value = distance(reference, current)
             means = f"mean {reference.mean:.4g} → {current.mean:.4g}"
-            words = f"{name}: answers are {gap:.3f} apart ({means}, p = {p_value:.2g})."
+            words = f"{name}: answers are {gap:.3f} apart ({means}, {chance(p_value)})."
             yield Finding(self.name, name, gap, p_value, self.least, words)

@@ -11,6 +11,7 @@ from pydantic import Field
 from leaflab.drift.base import Drift, Finding
 from leaflab.drift.classifier import rank_test
 from leaflab.drift.column import Least, Rows
+from leaflab.drift.control import chance
 from leaflab.drift.matrix import not_enough, scaled
 from leaflab.option import option
 
@@ -55,7 +56,7 @@ class Reconstruction(Drift):
         area, upper = rank_test(before, now)
         p_value = min(1.0, 2 * min(upper, 1 - upper))
         words = f"errors of {base.shape[1]} principal components went from {before.mean():.3g} to {now.mean():.3g}"
-        sentence = f"Together: {words} (p = {p_value:.2g}, {len(ours):,} and {len(theirs):,} rows)."
+        sentence = f"Together: {words} ({chance(p_value)}, {len(ours):,} and {len(theirs):,} rows)."
         yield Finding(self.name, "", abs(area - 0.5), p_value, self.least, sentence)
 
 

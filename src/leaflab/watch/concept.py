@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaflab.drift.base import Finding
+from leaflab.drift.control import chance
 from leaflab.watch.performance import NEEDED
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def surprise(metric: Metric, now: Scored, drawn: np.ndarray | None, least: float
     p_value = float(ndtr(-(loss - expected) / spread)) if spread > 0 else 1.0
     effect = max(0.0, loss / expected - 1) if expected > 0 else 0.0
     words = f"{metric.name} loss {loss:.4f} where these rows should give {expected:.4f} ± {1.96 * spread:.4f}"
-    return Finding("surprise", "", effect, p_value, least, f"Concept: {words} (p = {p_value:.2g}).")
+    return Finding("surprise", "", effect, p_value, least, f"Concept: {words} ({chance(p_value)}).")
 
 
 def permutation(metric: Metric, before: Scored, now: Scored, least: float) -> Finding:
@@ -67,7 +68,7 @@ def permutation(metric: Metric, before: Scored, now: Scored, least: float) -> Fi
     p_value = share if share > 0.01 else min(share, float(ndtr(-(observed - drawn.mean()) / max(drawn.std(), 1e-300))))
     effect = max(0.0, observed / abs(float(ours.mean()))) if ours.mean() else 0.0
     words = f"mean {metric.name} {abs(theirs.mean()):.4f} in {size:,} rows, was {abs(ours.mean()):.4f}"
-    return Finding("permutation", "", effect, p_value, least, f"Between windows: {words} (p = {p_value:.2g}).")
+    return Finding("permutation", "", effect, p_value, least, f"Between windows: {words} ({chance(p_value)}).")
 
 
 def adwin(metric: Metric, before: Scored, now: Scored, least: float) -> Finding:

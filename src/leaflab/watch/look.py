@@ -32,7 +32,7 @@ class Limits:
     """From where on things count; as in `monitor.*`."""
 
     alpha: float = 0.05
-    min_impact: float = 0.02
+    min_impact: float = 0.05
     tolerance: float = 0.05
     sample: int = 20_000
     fresh_within: float | None = None

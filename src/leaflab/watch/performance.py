@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaflab.drift.base import Finding
+from leaflab.drift.control import chance
 from leaflab.watch.imagine import Estimate
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _drop(test: str, metric: Metric, before: Estimate, now: Estimate, least: flo
     effect = max(0.0, loss / known - 1) if known > 0 else 0.0
     words = f"{test} {metric.name} {now.value:.4f} ({now.low:.4f} to {now.high:.4f}), was {before.value:.4f}"
     return Finding(
-        test, metric.name, effect, p_value, least, f"{words}: {loss / known - 1:+.1%} loss (p = {p_value:.2g})."
+        test, metric.name, effect, p_value, least, f"{words}: {loss / known - 1:+.1%} loss ({chance(p_value)})."
     )
 
 
@@ -98,4 +99,4 @@ def _slice(where: str, metric: str, before: np.ndarray, now: np.ndarray, least: 
     p_value = float(ndtr(-gap / error)) if error > 0 else 1.0
     effect = max(0.0, gap / abs(float(before.mean()))) if before.mean() else 0.0
     words = f"where {where}: {metric} {abs(now.mean()):.4f} in {len(now):,} rows, was {abs(before.mean()):.4f}"
-    return Finding("slice", where, effect, p_value, least, f"{words} (p = {p_value:.2g}).")
+    return Finding("slice", where, effect, p_value, least, f"{words} ({chance(p_value)}).")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaflab.drift.base import Finding
+from leaflab.drift.control import chance
 from leaflab.drift.missing import two_shares
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def doubtful_labels(model: ErrorModel | None, now: Scored, least: float = 0.005)
     p_value = float(ndtr(-(found - 0.5 - expected) / spread))
     words = f"{found:,} of {len(now):,} labels are under 1 % likely, {expected:.1f} were to be expected"
     effect = max(0.0, (found - expected) / len(now))
-    yield Finding("label_errors", "", effect, p_value, least, f"Labels: {words} (p = {p_value:.2g}).")
+    yield Finding("label_errors", "", effect, p_value, least, f"Labels: {words} ({chance(p_value)}).")
 
 
 def duplicates(ids: np.ndarray, facts: Mapping[str, float], least: float = 0.02) -> Finding:

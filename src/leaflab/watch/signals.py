@@ -64,7 +64,7 @@ class Signal:
 
 
 def signals(
-    findings: Iterable[Finding], impact: Mapping[str, float], *, alpha: float = 0.05, min_impact: float = 0.02
+    findings: Iterable[Finding], impact: Mapping[str, float], *, alpha: float = 0.05, min_impact: float = 0.05
 ) -> list[Signal]:
     """Every finding with its q-value and severity, worst first.
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Monitored"]
 
+_SHOWN = 10
+
 
 @dataclass(frozen=True)
 class Monitored:
@@ -43,7 +45,11 @@ class Monitored:
 
     def __str__(self) -> str:
         lines = [f"{self.version}: {self.headline} after {self.looks} look{'s' if self.looks != 1 else ''}."]
-        lines += [f"  {a.id} {a.severity:8} {a.cause}{'' if a.calls else ' (acknowledged)'}" for a in self.alarms]
+        lines += [
+            f"  {a.id} {a.severity:8} {a.cause}{'' if a.calls else ' (acknowledged)'}" for a in self.alarms[:_SHOWN]
+        ]
+        hidden = len(self.alarms) - _SHOWN
+        lines += [f"  and {hidden} more, in the report"] if hidden > 0 else []
         lines.append(f"Retraining: {self.decision.why.rstrip('.')}.")
         lines += [f"Retrained: {self.retrained}."] if self.retrained else []
         return "\n".join([*lines, f"Report: monitor run {self.run_id}, report.html"])

@@ -196,7 +196,7 @@ class Monitor:
     season: Literal["day", "week", "year"] | None = None
     sample: Annotated[int, Field(ge=200)] = 20_000
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    min_impact: Annotated[float, Field(ge=0)] = 0.02
+    min_impact: Annotated[float, Field(ge=0)] = 0.05
     tolerance: Annotated[float, Field(gt=0)] = 0.05
     fresh_within: str | None = None
     min_rows: Annotated[int, Field(ge=0)] | None = None
