@@ -67,11 +67,12 @@ def adversarial(columns: Iterable[Column], frame: pd.DataFrame) -> dict[str, pd.
     optional = [c.name for c in columns if not c.required]
     odd: Any = pd.Series((_ODD * (len(frame) // len(_ODD) + 1))[: len(frame)], index=frame.index, dtype=object)
     whole = {name: frame[name].round().astype("Int64") for name in numbers}
+    extra: dict[str, Any] = {"an extra column": 1, "another; one": "x"}
     made = {
         "plain": frame,
         "nulls": _with_nulls(frame),
         "reordered columns": frame[list(reversed(frame.columns))],
-        "extra columns": frame.assign(**{"an extra column": 1, "another; one": "x"}),
+        "extra columns": frame.assign(**extra),
         "one row": frame.head(1),
     }
     if texts:
