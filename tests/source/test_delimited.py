@@ -62,6 +62,15 @@ def test_a_decimal_comma_is_no_delimiter(tmp_path: Path) -> None:
     assert table.column("a").to_pylist() == ["1,5", "2,5"]
 
 
+def test_a_spreadsheet_may_say_its_delimiter(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "sep=;\r\na;b\r\n1;2,5\r\n"))[0].to_pydict() == {"a": [1], "b": ["2,5"]}
+
+
+def test_blanks_cut_fields_where_they_cut_every_line_alike(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a b\n1 2\n3 4\n"))[0].to_pydict() == {"a": [1, 3], "b": [2, 4]}
+    assert read(write(tmp_path, "what was said\nhello there\ngood bye to you\n"))[0].num_columns == 1
+
+
 def test_one_column_is_a_table(tmp_path: Path) -> None:
     assert read(write(tmp_path, "alone\n1\n2\n"))[0].to_pydict() == {"alone": [1, 2]}
 
@@ -164,6 +173,7 @@ def test_a_file_without_a_header_takes_names(tmp_path: Path) -> None:
         ("t.csv", b"PAR1" + bytes(100), "is not delimited text but parquet"),
         ("t.csv", b"PK\x03\x04" + bytes(100), "is not delimited text but zip"),
         ("t.csv", b"a,b\n1,\x00\x00\n", "is not delimited text but binary data"),
+        ("t.csv", bytes(range(1, 256)) * 9, "is not delimited text but binary data"),
         ("t.xyz", b"a,b\n1,2\n", "has an ending that names no format"),
     ],
 )

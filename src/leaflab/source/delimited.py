@@ -89,7 +89,7 @@ class Delimited(Format):
         head = piece.head()
         encoding = self._encoding or (sniff.FALLBACK if piece.name in self._not_utf8 else sniff.encoding_of(head))
         kind = sniff.format_of(head)
-        if kind or (encoding.startswith("utf-8") and b"\x00" in head):
+        if kind or (not encoding.startswith(("utf-16", "utf-32")) and sniff.is_binary(head)):
             raise SourceError(f"'{piece.name}'", f"is not delimited text but {kind or 'binary data'}")
         try:
             first = next(blocks(io.BytesIO(head), encoding), b"")
@@ -101,13 +101,14 @@ class Delimited(Format):
             raise SourceError(f"'{piece.name}'", "is empty")
         tabs = piece.ending in ("tsv", "tab")
         text = first.decode("utf-8", errors="replace")
-        delimiter = self._delimiter or ("\t" if tabs else sniff.delimiter_of(text))
+        said = sniff.said_delimiter(text)
+        delimiter = self._delimiter or said or ("\t" if tabs else sniff.delimiter_of(text))
         if self._names is not None:
             return _Layout(encoding, delimiter, 0, tuple(self._names), frozenset())
         rows, header = rows_of(first, delimiter), 0
         for row in rows:
             header += len(row.data)
-            if row.fields and any(field.strip() for field in row.fields):
+            if row.fields and any(field.strip() for field in row.fields) and not (said and row.line == 1):
                 break
         names, unnamed = _names(row.fields or [], [r.fields for r in islice(rows, 200) if r.fields])
         return _Layout(encoding, delimiter, header, names, unnamed)

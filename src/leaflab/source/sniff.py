@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 
-__all__ = ["FALLBACK", "delimiter_of", "encoding_of", "format_of", "has_valid_utf8"]
+__all__ = ["FALLBACK", "delimiter_of", "encoding_of", "format_of", "has_valid_utf8", "is_binary", "said_delimiter"]
 
 FALLBACK = "cp1252"
 _DELIMITERS = ",;\t|"
@@ -37,6 +38,16 @@ def format_of(head: bytes) -> str:
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
 
 
+def is_binary(head: bytes) -> bool:
+    """Whether bytes hold what no text in a one-byte encoding or UTF-8 does: zeros, or more than a few control codes.
+
+    >>> is_binary(b"a,b\\n1,2\\n"), is_binary(bytes(range(256)))
+    (False, True)
+    """
+    control = sum(map(head.count, (bytes([code]) for code in range(32) if code not in (9, 10, 11, 12, 13, 26, 27))))
+    return b"\x00" in head or control > len(head) // 100
+
+
 def encoding_of(head: bytes) -> str:
     """The encoding of a text file: its mark, UTF-16 by its zero bytes, UTF-8 if it reads as such, else Windows-1252.
 
@@ -61,6 +72,12 @@ def has_valid_utf8(data: bytes) -> bool:
     return wide > text.count("\ufffd")
 
 
+def said_delimiter(text: str) -> str:
+    """The delimiter of a first line `sep=;`, as spreadsheets write it; "" where there is none."""
+    match = re.match(r"sep=(.)\r?\n", text)
+    return match[1] if match else ""
+
+
 def delimiter_of(text: str) -> str:
     """The delimiter that cuts most lines into the same number of fields, more than one; a comma where none does.
 
@@ -76,4 +93,10 @@ def delimiter_of(text: str) -> str:
         width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
         if width > 1 and (count / sum(widths.values()), width) > score:
             best, score = delimiter, (count / sum(widths.values()), width)
-    return best
+    return best if score[1] else _blank_or_comma(text)
+
+
+def _blank_or_comma(text: str) -> str:
+    """A blank where it cuts every line, and there are some, into the same number of fields."""
+    widths = {len(line.split(" ")) for line in text.splitlines()[:200] if line.strip()}
+    return " " if len(widths) == 1 and widths != {1} and text.count("\n") > 2 else ","
