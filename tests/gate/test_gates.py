@@ -182,3 +182,12 @@ def test_fair_compares_groups_of_a_column(evidence):
     assert Fair(column="colour").judge(unfair).outcome == "failed"
     assert Fair(column="colour").judge(made).outcome == "passed"
     assert "no column 'sex'" in Fair(column="sex").judge(made).sentence
+
+
+def test_beats_baseline_asks_for_proof_only_where_it_is_told_to(evidence):
+    close = evidence(rows=300, noise=2.2, seed=9)
+    verdict = BeatsBaseline().judge(close)
+    gain = verdict.numbers["gain_over_linear"]
+    assert verdict.outcome == "passed" and 0 < gain
+    strict = BeatsBaseline(surely=("dummy", "linear")).judge(close)
+    assert strict.outcome == "failed" and "more rows would tell" in strict.sentence

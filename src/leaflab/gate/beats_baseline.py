@@ -21,14 +21,17 @@ __all__ = ["BeatsBaseline"]
 class BeatsBaseline(Gate):
     """The challenger must beat the constant and the linear model on the same rows; one of its own kind is passed over.
 
-    A paired bootstrap against each, one-sided at level alpha. Every baseline must be beaten (an intersection-union
+    A paired bootstrap against each, one-sided at level alpha. All baselines must be beaten (an intersection-union
     test), so the level needs no correction for their number.
 
     Args:
         alpha: the chance of passing a model that is no better.
+        surely: the baselines that must be beaten beyond doubt; the others must not be better in the estimate, which a
+            small table can show where proof is out of reach.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    surely: tuple[str, ...] = ("dummy",)
 
     def judge(self, evidence: Evidence) -> Verdict:
         own = evidence.challenger.facts.get("kind")
@@ -46,12 +49,11 @@ class BeatsBaseline(Gate):
             )
             for name, rival in rivals.items()
         }
-        beaten = all(gain.low > 0 for gain in gains.values())
+        beaten = all((gain.low if name in self.surely else gain.estimate) > 0 for name, gain in gains.items())
         parts = []
         for name, gain in gains.items():
-            more = gain.more_rows(0.0)
-            unsure = gain.low <= 0 < gain.estimate and more is not None
-            hint = f", not enough evidence: about {more:,} more rows would tell" if unsure else ""
+            more = gain.more_rows(0.0) if gain.low <= 0 < gain.estimate and name in self.surely else None
+            hint = f", not enough evidence: about {more:,} more rows would tell" if more else ""
             parts.append(f"{gain} against {name}{hint}")
         sentence = f"Gain in {evidence.metric.name}: {'; '.join(parts)}; it must be above 0 against each."
         numbers = {f"gain_over_{name}": gain.estimate for name, gain in gains.items()}
