@@ -79,7 +79,7 @@ def sweep(repeat: int) -> None:
     _table(table, 2000)
     large = table.with_name("large.csv")
     _table(large, 60_000)
-    cases = {"tiny": (table, 40, []), "about a second": (large, 8, ["model.rounds=600"])}
+    cases = {"tiny": (table, 40, []), "about a second": (large, 8, ["model.max_rounds=600"])}
     for name, (file, trials, more) in cases.items():
         walls: dict[str, list[float]] = {"memory": [], "local": []}
         for _ in range(repeat):

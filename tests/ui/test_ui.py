@@ -40,7 +40,9 @@ def test_the_sweeps_note_answers(page, site, project, shot):
 def test_the_report_draws_inside_the_ui(page, site, project, shot):
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{site}/#/experiments/{experiment_id(project)}/runs/{project.sweeps[0]}/artifacts/report.html?workflowType=machine_learning")
+    page.goto(
+        f"{site}/#/experiments/{experiment_id(project)}/runs/{project.sweeps[0]}/artifacts/report.html?workflowType=machine_learning"
+    )
     frame = page.frame_locator("iframe").first
     frame.locator("body[data-drawn=yes]").wait_for()
     assert frame.get_by_text("Parallel coordinates").is_visible()

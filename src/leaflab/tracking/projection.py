@@ -64,7 +64,7 @@ class Projector:
     @property
     def patience(self) -> float:
         """Seconds an ending run waits for a store that makes no progress."""
-        return 20.0 if is_server(self.uri) else 60.0
+        return 30.0 if is_server(self.uri) else 60.0
 
     def begin(self, spec: RunSpec, handed: str = "") -> Spool:
         """Opens a run in the store, and its spool; takes up what processes that died have left.
