@@ -204,3 +204,13 @@ def test_a_warm_start_from_nothing_is_refused(project):
 def test_the_fastest_good_model_is_one_booster(project):
     swept = sweep(lab("search.pick=fastest", "search.within=0.2"))
     assert list(swept.scorer.predictor.texts()) == ["booster-0.txt"]
+
+
+def test_a_fresh_sweep_is_another_run_which_the_next_command_continues(project):
+    first = sweep(lab())
+    made = lab("search.fresh=true")
+    fresh = sweep(made)
+    assert fresh.run_id != first.run_id
+    assert (fresh.complete, len(fresh.trials), len(runs(made, "trial"))) == (False, 6, 12)
+    again = sweep(lab())
+    assert (again.complete, again.run_id) == (True, fresh.run_id)

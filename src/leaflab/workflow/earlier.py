@@ -11,17 +11,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import ModelError
+from leaflab.identity import fold
 
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
     from leaflab.workflow.lab import Lab
 
-__all__ = ["best_of", "remembered"]
+__all__ = ["best_of", "generation", "remembered"]
 
 _log = logging.getLogger(__name__)
 _FILE = "key.json"
 _SHOWN = 4
 _BEST = 5
+
+
+def generation(sweeps: Path, identity: str, *, anew: bool) -> str:
+    """The identity of a sweep's newest generation: the sweep's own, until `search.fresh=true` starts another one."""
+    file = sweeps / identity / "generation"
+    number = int(file.read_text(encoding="utf-8")) if file.is_file() else 0
+    if anew:
+        number += 1
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(number), encoding="utf-8")
+    return fold({"sweep": identity, "generation": number}) if number else identity
 
 
 def remembered(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
@@ -36,7 +48,8 @@ def remembered(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
         changes = list(_differences(latest["facts"], plain))
         more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         told = ", ".join(changes[:_SHOWN]) + more
-        _log.info("A new sweep: compared with the last one of '%s', %s differ.", name, told)
+        if changes:
+            _log.info("A new sweep: compared with the last one of '%s', %s differ.", name, told)
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"name": name, "started": time.time(), "facts": plain}), encoding="utf-8")
 

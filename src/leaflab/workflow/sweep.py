@@ -11,7 +11,7 @@ from leaflab.model.dummy import Dummy
 from leaflab.model.linear import Linear
 from leaflab.search.base import Place
 from leaflab.tracking.base import RunSpec
-from leaflab.workflow.earlier import best_of, remembered
+from leaflab.workflow.earlier import best_of, generation, remembered
 from leaflab.workflow.learning import problem_of, scorer_of
 from leaflab.workflow.prepare import prepare
 from leaflab.workflow.recording import configured
@@ -41,7 +41,7 @@ def sweep(lab: Lab, dataset: Dataset | None = None) -> Swept:
     lab.executor.warm()
     lab.tracking.warm()
     dataset = dataset or prepare(lab)
-    identity = sweep_id(lab, dataset)
+    identity = generation(lab.folder / "sweeps", sweep_id(lab, dataset), anew=getattr(lab.search, "fresh", False))
     spec = RunSpec(
         experiment=lab.name,
         verb="sweep",
