@@ -177,6 +177,12 @@ def test_a_source_that_fails_halfway_leaves_nothing(lake: Delta) -> None:
     assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
 
 
+def test_a_first_write_that_fails_leaves_no_folder(lake: Delta) -> None:
+    with pytest.raises(LakeError):
+        lake.write("dataset/t/train", pa.table({"n": pa.array([1], pa.timestamp("ns"))}))
+    assert not list(Path(lake.path).iterdir())
+
+
 def test_meta_may_be_known_only_when_all_rows_are_drawn(lake: Delta) -> None:
     seen: list[int] = []
 

@@ -84,7 +84,11 @@ class Delta(Lake):
             if mode == "append" and newest:
                 schema = self._widened(name, schema, new_columns)
             batches = data.to_batches() if isinstance(data, pa.Table) else data
-            staged = stage(store.files(name), schema, kept(batches, schema))
+            try:
+                staged = stage(store.files(name), schema, kept(batches, schema))
+            except BaseException:
+                store.tidy(name)
+                raise
             found = digest or ("" if mode == "append" else staged.digest.table)
             if mode == "overwrite" and newest and newest.digest == found:
                 staged.drop()

@@ -58,6 +58,16 @@ class Store:
             Path(where).mkdir(parents=True, exist_ok=True)
         return self._files_at(where)
 
+    def tidy(self, name: str) -> None:
+        """Removes the folders of a table that was not made after all."""
+        folder = Path(self.where(name))
+        while "://" not in self.root and folder != Path(self.root):
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
     def _files_at(self, where: str) -> FileSystem:
         from pyarrow.fs import LocalFileSystem, PyFileSystem, SubTreeFileSystem
 
