@@ -52,10 +52,10 @@ class Finding:
 
     def verdict(self, level: float = 0.05) -> Verdict:
         """Failed where the effect counts and its p-value is at most `level` (after the caller's own correction)."""
-        numbers = {"effect": self.effect, "p_value": self.p_value, "least": self.least}
         name = f"{self.test}/{self.column}" if self.column else self.test
         if not self.applies:
             return Verdict(name, "not applicable", self.sentence)
+        numbers = {"effect": self.effect, "p_value": self.p_value, "least": self.least}
         drifted = self.p_value <= level and self.effect >= self.least
         return Verdict(name, "failed" if drifted else "passed", self.sentence, numbers)
 
@@ -63,8 +63,7 @@ class Finding:
 class Drift(ABC):
     """Contract: deterministic; never raises for rows that are too few or too odd (then it is not applicable).
 
-    P-values are those of one test alone: whoever runs many corrects for it. Rows are taken as independent; where
-    neighbours resemble each other, p-values are too small and the effect decides.
+    P-values are those of one test alone, for independent rows: whoever runs many corrects for it; the effect decides.
 
     Attributes:
         name: as in `conf/drift/<name>.yaml`.
