@@ -48,28 +48,20 @@ Row = dict[str, Any]
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, as tracking.uri=http://host:5000."
 )
-def command(
-    name: str | None,
-    verb: str | None,
-    where: tuple[str, ...],
-    sort: str | None,
-    top: int | None,
-    columns: str | None,
-    export: Path | None,
-    settings: tuple[str, ...],
-) -> None:
+def command(name: str | None, settings: tuple[str, ...], export: Path | None, **look: Any) -> None:
     from leaflab.app import lab_for
 
     tracking = lab_for("promote", [f"name={name or 'runs'}", *settings]).tracking
+    verb, where, sort = look["verb"], look["where"], look["sort"]
     records = tracking.search(name, {"leaflab.verb": verb} if verb else None, limit=_MANY)
     rows = matching(rows_of(records), where)
-    rows = sorted_by(rows, sort)[:top] if sort else rows[:top]
+    rows = (sorted_by(rows, sort) if sort else rows)[: look["top"]]
     if export:
         click.echo(f"{_exported(rows, export)} runs written to {export}.")
     elif not rows:
         click.echo("No runs." if not where else f"No runs match {' and '.join(where)}.")
     else:
-        _show(rows, columns.split(",") if columns else _telling(rows, sort))
+        _show(rows, look["columns"].split(",") if look["columns"] else _telling(rows, sort))
 
 
 def rows_of(records: Iterable[Record]) -> list[Row]:
