@@ -95,6 +95,7 @@ def predict(lab: Lab) -> Predicted:
     parts = Parts(lab.folder / "predict" / key, answer_schema(scorer), _PART_ROWS)
     if parts.rows:
         _log.info("%s rows were scored before the interruption; going on from there.", f"{parts.rows:,}")
+    getattr(scorer.predictor, "boosters", None)  # loads LightGBM, which is no part of the time of scoring
     started = time.perf_counter()
     tags = {"leaflab.version": str(version.number), "leaflab.model": version.run_id, "leaflab.input": asked.name}
     run_key = "" if asked.identity is None else f"predict {parts.key}"
