@@ -182,7 +182,7 @@ class _MemoryRegistry(Registry):
             self.tag(name, known.number, tags)
         else:
             made = self.shelf.versions.setdefault(name, [])
-            shown = {key: str(value) for key, value in stored.record().metrics.items()}
+            shown = {key: f"{value:.6g}" for key, value in stored.record().metrics.items()}
             known = Version(name, len(made) + 1, run_id, uri, tags={**shown, **tags}, created=time.time())
             made.append(known)
             self.shelf.models[uri] = stored.batch.models[-1]

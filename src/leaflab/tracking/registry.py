@@ -62,7 +62,7 @@ class MlflowRegistry(Registry):
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            shown = {m.key: str(m.value) for m in model.metrics or ()}
+            shown = {m.key: f"{m.value:.6g}" for m in model.metrics or ()}
             with current(self.address):
                 made = client.create_model_version(
                     name, f"models:/{model.model_id}", run_id, _legal({**shown, **tags}), model_id=model.model_id
