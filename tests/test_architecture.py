@@ -101,7 +101,7 @@ def loaded_by(code: str) -> set[str]:
 def test_help_and_composing_load_nothing_heavy() -> None:
     assert loaded_by("from leaflab.app import main; main(['--help'])") == set()
     assert loaded_by("from leaflab.app import main; main(['sweep', '--help'])") == set()
-    assert loaded_by("from leaflab.app import lab_for; lab_for('run', ['experiment=baseline'])") == set()
+    assert loaded_by("from leaflab.door.compose import lab_for; lab_for('run', ['experiment=baseline'])") == set()
 
 
 def test_imports_go_one_way() -> None:

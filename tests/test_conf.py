@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.door.places import descriptions, experiment_folders, nouns, options, package_conf, verbs
 from leaflab.errors import ConfigError
 from leaflab.workflow.lab import Lab

@@ -132,7 +132,7 @@ def _called(verb: str, frame: Frame | None, target: str | None, keys: Mapping[st
 
 
 def _lab(verb: str, keys: Mapping[str, Any]) -> Lab:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
 
     return lab_for(verb, [word for key, value in keys.items() for word in _words(key, value)])
 

@@ -21,9 +21,8 @@ from leaflab.errors import ConfigError, Interrupted, LeaflabError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from leaflab.workflow.lab import Lab
 
-__all__ = ["call", "lab_for", "main"]
+__all__ = ["call", "main"]
 
 _LEVELS = {"-q": logging.WARNING, "--quiet": logging.WARNING, "-v": logging.DEBUG, "--verbose": logging.DEBUG}
 _MULTIRUN = ("-m", "--multirun")
@@ -62,13 +61,6 @@ def main(argv: list[str] | None = None) -> int:
         traceback.print_exc()
         print("leaflab: this is a bug in leaflab; the lines above say where.", file=sys.stderr)
         return 1
-
-
-def lab_for(verb: str, overrides: list[str]) -> Lab:
-    """The Lab a verb would work with, for small commands and the Python API."""
-    from leaflab.door import compose
-
-    return compose.lab_for(verb, overrides)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.commands.reproduce import command
 from leaflab.errors import ModelError
 from leaflab.values import Tag

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.executor.base import Event
 
 OPTIONS = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "executor").glob("*.yaml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.errors import ConfigError
 from leaflab.search.base import Fit
 from leaflab.search.validation import folds

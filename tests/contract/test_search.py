@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.errors import ExtraError
 from leaflab.executor.inline import Inline
 from leaflab.model.dummy import Dummy

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaflab.app import lab_for, main
+from leaflab.door.compose import lab_for, main
 from leaflab.errors import ConfigError, DataError
 from leaflab.workflow.backtest import backtest
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from leaflab.app import lab_for, main
+from leaflab.door.compose import lab_for, main
 from leaflab.workflow.collect import collect
 from leaflab.workflow.prepare import prepare
 

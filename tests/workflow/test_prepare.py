@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.errors import CheckFailed, ConfigError, DataError
 from leaflab.identity import digest
 from leaflab.workflow.prepare import load_dataset, prepare

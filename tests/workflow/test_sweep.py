@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaflab.app import lab_for
+from leaflab.door.compose import lab_for
 from leaflab.errors import ConfigError, LeaflabError
 from leaflab.workflow.sweep import sweep
 

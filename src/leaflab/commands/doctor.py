@@ -88,7 +88,7 @@ def _folder() -> Iterator[Finding]:
 
 
 def _store() -> Iterator[Finding]:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.errors import LeaflabError
 
     try:

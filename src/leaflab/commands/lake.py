@@ -84,7 +84,7 @@ def compact(keys: tuple[str, ...], names: Sequence[str], dry_run: bool) -> None:
 
 
 def _lake(keys: Sequence[str]) -> Delta:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.lake.delta import Delta
 
     lake = lab_for("collect", ["name=lake", *keys]).lake

@@ -21,7 +21,7 @@ def command(run_id: str, overrides: tuple[str, ...]) -> int:
 
     OVERRIDES are those of the store (tracking=server …). Exit code 3 where the result is not identical.
     """
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.values import Tag
     from leaflab.workflow.reproducing import reproduced, sweep_of
 
@@ -36,7 +36,7 @@ def command(run_id: str, overrides: tuple[str, ...]) -> int:
 
 def _lab_of(looking: Lab, sweep: str, overrides: tuple[str, ...]) -> Lab:
     """The lab of the sweep's recorded command."""
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.errors import ModelError
 
     file = looking.tracking.artifact(sweep, "overrides.json")

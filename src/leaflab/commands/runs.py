@@ -49,7 +49,7 @@ Row = dict[str, Any]
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, as tracking.uri=http://host:5000."
 )
 def command(name: str | None, settings: tuple[str, ...], export: Path | None, **look: Any) -> None:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
 
     tracking = lab_for("promote", [f"name={name or 'runs'}", *settings]).tracking
     verb, where, sort = look["verb"], look["where"], look["sort"]

@@ -29,7 +29,7 @@ _FILE = "study/journal.log"
 def command(run: str, port: int, out: Path | None, settings: tuple[str, ...]) -> int:
     from importlib.util import find_spec
 
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
 
     journal = journal_of(lab_for("promote", ["name=study", *settings]).tracking, run)
     if out is not None:

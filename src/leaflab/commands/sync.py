@@ -28,7 +28,7 @@ __all__ = ["command", "copied", "sent"]
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, as tracking.uri=http://host:5000."
 )
 def command(target: str | None, home: Path | None, name: str | None, settings: tuple[str, ...]) -> int:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.tracking.local import Local
 
     tracking = Local(home=home) if home else lab_for("promote", ["name=sync", *settings]).tracking

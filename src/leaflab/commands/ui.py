@@ -28,7 +28,7 @@ _FIRST_PORT = 5000
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port; a free one from 5000 on where not given.")
 def command(settings: tuple[str, ...], port: int | None) -> None:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
 
     given = dict(s.partition("=")[::2] for s in settings)
     wanted = given.pop("ui.port", None)

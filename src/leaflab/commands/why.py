@@ -73,7 +73,7 @@ class Explained:
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, as tracking.uri=http://host:5000."
 )
 def command(run_a: str, run_b: str, replay: bool, settings: tuple[str, ...]) -> None:
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
 
     lab = lab_for("promote", ["name=why", *settings])
     tracking = lab.tracking
@@ -145,7 +145,7 @@ def _overrides(tracking: Tracking, run: Record) -> dict[str, str]:
 
 def _value(overrides: Mapping[str, str]) -> float:
     """The objective of a sweep with these overrides; its journal stays, so a second replay is instant."""
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.workflow.sweep import sweep
 
     words = [f"{key}={value}" for key, value in overrides.items() if not key.startswith("tracking")]
