@@ -109,10 +109,10 @@ def digest_speed() -> None:
     rng = np.random.default_rng(0)
     words = pa.array(rng.integers(0, 1000, 4_000_000)).cast(pa.string())
     table = pa.table({"a": rng.normal(size=4_000_000), "b": rng.integers(0, 9, 4_000_000), "c": words})
-    started = time.perf_counter()
+    started = time.process_time()
     digest(table)
     print(
-        f"digest {table.nbytes / 1e6 / (time.perf_counter() - started):,.0f} MB/s on one core (at least 500 is wanted)"
+        f"digest {table.nbytes / 1e6 / (time.process_time() - started):,.0f} MB/s of one core (at least 500 is wanted)"
     )
 
 
