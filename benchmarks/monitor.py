@@ -65,7 +65,7 @@ def make(path: Path, rows: int, seed: int, shift: float) -> None:
 
 def ours(before: Path, now: Path) -> None:
     """Every drift test between two files, in this process; prints seconds, peak memory and what was found."""
-    from leaflab.app import lab_for
+    from leaflab.door.compose import lab_for
     from leaflab.drift.base import Pair
     from leaflab.drift.profile import CHUNK as BATCH
     from leaflab.drift.profile import kinds_of, profile, reference_profile
