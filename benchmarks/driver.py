@@ -1,6 +1,6 @@
 """What the driver costs: CPU milliseconds of one ask and one tell, by the number of trials that went before.
 
-    python benchmarks/driver.py [--trials 10000] [--sampler tpe]
+python benchmarks/driver.py [--trials 10000] [--sampler tpe]
 """
 
 from __future__ import annotations

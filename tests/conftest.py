@@ -70,7 +70,9 @@ def evidence():
         truth = (rng.random(rows) < 1 / (1 + np.exp(-logit))).astype("int64")
 
         def judged(label, amount, kind="boosters"):
-            positive = 1 / (1 + np.exp(-(logit + rng.normal(0, amount, rows)))) if amount else np.full(rows, truth.mean())
+            positive = (
+                1 / (1 + np.exp(-(logit + rng.normal(0, amount, rows)))) if amount else np.full(rows, truth.mean())
+            )
             scores = np.column_stack([1 - positive, positive])
             facts = {"kind": kind, "columns": columns, "classes": ("no", "yes"), "ms_per_1k_rows": 2.0, "bytes": 10_000}
             return Judged(label, scores, score_all("binary", truth, scores), facts)
@@ -127,7 +129,8 @@ def bench(home):
             self.lab = Lab(
                 name="toy", seed=0, home=home, dataset=Roles(name="toy", target="y", id="key"), source=None,
                 lake=Delta(path=str(home / "lake")), prepare=Default(), split=Random(), model=None, search=None,
-                executor=None, metric=Auto(), gate={**gates, "no_leak": NoLeak(), "same_schema": SameSchema(), "parity": Parity()},
+                executor=None, metric=Auto(),
+                gate={**gates, "no_leak": NoLeak(), "same_schema": SameSchema(), "parity": Parity()},
                 tracking=Local(home=str(home)), collect=Collect(), evaluate=Evaluate(), promote=Promote(),
                 predict=Predict(), verb="promote",
             )  # fmt: skip

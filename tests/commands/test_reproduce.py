@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from leaflab.door.compose import lab_for
 from leaflab.commands.reproduce import command
+from leaflab.door.compose import lab_for
 from leaflab.errors import ModelError
 from leaflab.values import Tag
 from leaflab.workflow.sweep import sweep

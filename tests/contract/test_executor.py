@@ -12,7 +12,7 @@ from leaflab.executor.base import Event
 OPTIONS = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "executor").glob("*.yaml"))
 
 
-SQUARES = '''
+SQUARES = """
 class Squares:
     "A bench that squares, reports and fails as it is told."
 
@@ -22,7 +22,7 @@ class Squares:
         if job == "ask":
             return [report(step) for step in range(3)]
         return job * job
-'''
+"""
 
 
 SLOW = {"dask"}

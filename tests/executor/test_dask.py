@@ -108,5 +108,5 @@ def test_a_machine_without_the_files_gets_them_and_sends_its_own_back(puzzle, tm
 def test_a_cluster_that_does_not_answer_is_named(sleepy):
     from leaflab.errors import SourceError
 
-    with pytest.raises(SourceError, match="tcp://127.0.0.1:1"):
+    with pytest.raises(SourceError, match=r"tcp://127\.0\.0\.1:1"):
         Dask(address="tcp://127.0.0.1:1", timeout=1).open(sleepy, 10)

@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from leaflab.executor.base import Event
 from leaflab.executor.local import Local
 
-
-UNRULY = '''
+UNRULY = """
 import os, signal, time
 
 class Unruly:
@@ -29,7 +29,7 @@ class Unruly:
             time.sleep(30)
             return len(hoard)
         return os.getpid()
-'''
+"""
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_workers_are_gone_when_the_driver_is_killed(tmp_path):
     driver.wait()
     driver.stdout.close()
     until = time.monotonic() + 10
-    while os.path.exists(f"/proc/{worker}") and time.monotonic() < until:
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
         time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{worker}")
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_a_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path):

@@ -36,7 +36,9 @@ def test_a_linear_model_imputes_standardises_and_codes():
     assert LINEAR.predict(matrix) == pytest.approx([1 + 3 + 0.25, 0.25, 0.25])
 
 
-@pytest.mark.parametrize(("link", "coef", "width"), [("logistic", ((1.0, 2.0, 3.0),), 2), ("softmax", ((1.0, 2.0, 3.0),) * 4, 4)])
+@pytest.mark.parametrize(
+    ("link", "coef", "width"), [("logistic", ((1.0, 2.0, 3.0),), 2), ("softmax", ((1.0, 2.0, 3.0),) * 4, 4)]
+)
 def test_probabilities_sum_to_one_even_far_out(link, coef, width):
     model = Linear(LINEAR.blocks, coef, (0.0,) * len(coef), link)
     scores = model.predict(np.array([[1e6, 0.0], [-1e6, 1.0], [0.0, np.nan]]))
@@ -50,7 +52,9 @@ def test_a_constant_repeats_itself():
     assert set(Constant((3.5,)).predict(MATRIX)) == {3.5}
 
 
-@pytest.mark.parametrize(("task", "shape"), [("binary", (80, 2)), ("multiclass", (80, 3)), ("regression", (80,)), ("poisson", (80,))])
+@pytest.mark.parametrize(
+    ("task", "shape"), [("binary", (80, 2)), ("multiclass", (80, 3)), ("regression", (80,)), ("poisson", (80,))]
+)
 def test_boosters_answer_as_lightgbm_does(task, shape):
     model = booster(task)
     scores = Boosters([model.model_to_string()]).predict(MATRIX)

@@ -34,7 +34,9 @@ def test_the_fastest_good_enough_point(within, chosen):
 
 
 def test_what_is_maximised_has_a_frontier_too():
-    rising = Trial(0, "complete", {}, 0.9, curve=((1, 0.6), (2, 0.9)), facts={"fit_seconds": 1.0, "rounds/0": 2.0}, files=Path())
+    rising = Trial(
+        0, "complete", {}, 0.9, curve=((1, 0.6), (2, 0.9)), facts={"fit_seconds": 1.0, "rounds/0": 2.0}, files=Path()
+    )
     points = frontier([rising], RocAuc())
     assert [p.value for p in points] == [0.6, 0.9]
     assert fastest(points, RocAuc(), 0.0).rounds == 2

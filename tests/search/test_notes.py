@@ -51,7 +51,10 @@ def test_a_gap_between_training_and_validation_is_told(problem, tmp_path):
     ("kind", "said"),
     [
         (FloatDistribution(0.01, 1.0, log=True), "at the lower end of its range: try search.space.rate.low=0.001"),
-        (FloatDistribution(0.0, 0.01), "at the upper end of its range: try search.space.rate.low=0 search.space.rate.high=0.015"),
+        (
+            FloatDistribution(0.0, 0.01),
+            "at the upper end of its range: try search.space.rate.low=0 search.space.rate.high=0.015",
+        ),
     ],
 )
 def test_a_best_value_at_the_edge_names_the_wider_range(problem, tmp_path, kind, said):

@@ -50,7 +50,9 @@ def test_a_sweep_leaves_trials_baselines_and_a_challenger(project):
     swept = sweep(made)
     trials = runs(made, "trial")
     assert sorted(r.name for r in trials) == [f"trial {n:04d}" for n in range(6)]
-    assert all(r.tags["mlflow.parentRunId"] == swept.run_id and r.tags["leaflab.sweep"] == swept.sweep_id for r in trials)
+    assert all(
+        r.tags["mlflow.parentRunId"] == swept.run_id and r.tags["leaflab.sweep"] == swept.sweep_id for r in trials
+    )
     assert {r.status for r in trials} == {"FINISHED"}
     complete = next(r for r in trials if r.tags["leaflab.state"] == "complete")
     assert {"valid/log_loss", "valid/roc_auc", "time/fit_seconds", "model/best_iteration"} <= set(complete.metrics)
@@ -106,7 +108,10 @@ CODE = "import sys; from leaflab.app import main; sys.exit(main(sys.argv[1:]))"
 
 def command(*words):
     return subprocess.Popen(
-        [sys.executable, "-c", CODE, "sweep", *WORDS, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", CODE, "sweep", *WORDS, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -156,8 +161,12 @@ def test_a_killed_driver_loses_nothing_and_ends_as_if_it_had_not_been_killed(pro
 def test_a_killed_worker_costs_its_trial_and_nothing_else(project):
     process = command("executor.workers=2", "search.trials=30")
     until(lambda: journal(project) > 2, process)
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False).stdout.split()
-    grand = [subprocess.run(["pgrep", "-P", c], capture_output=True, text=True, check=False).stdout.split() for c in children]
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    grand = [
+        subprocess.run(["pgrep", "-P", c], capture_output=True, text=True, check=False).stdout.split() for c in children
+    ]
     workers = [pid for pids in grand for pid in pids]
     assert workers
     os.kill(int(workers[0]), signal.SIGKILL)

@@ -21,9 +21,7 @@ __all__ = ["command"]
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-@click.group(
-    invoke_without_command=True, help="Tables of the lake: rows, size, digest, source."
-)
+@click.group(invoke_without_command=True, help="Tables of the lake: rows, size, digest, source.")
 @click.option("--set", "keys", multiple=True, metavar="KEY=VALUE", help="another lake, as in --set lake=s3")
 @click.option("--json", "plain", is_flag=True, help="machine-readable")
 @click.pass_context

@@ -156,7 +156,7 @@ class Serve:
     answer_seconds: Annotated[float, Field(gt=0)] = 30.0
     grace_seconds: Annotated[int, Field(ge=0)] = 20
     log_requests: bool = True
-    record: Recording | None = Field(default_factory=lambda: Recording())
+    record: Recording | None = Field(default_factory=Recording)
 
 
 @option
