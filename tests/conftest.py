@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import runpy
 import shutil
@@ -15,6 +16,15 @@ os.environ.setdefault("MLFLOW_DISABLE_AGENT_HINT", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log() -> None:
+    """A command sets up the log of its process; in one process of tests the next one starts anew."""
+    own = logging.getLogger("leaflab")
+    own.handlers.clear()
+    own.propagate = True
+    own.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

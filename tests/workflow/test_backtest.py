@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaflab.door.compose import lab_for, main
+from leaflab.app import main
+from leaflab.door.compose import lab_for
 from leaflab.errors import ConfigError, DataError
 from leaflab.workflow.backtest import backtest
 

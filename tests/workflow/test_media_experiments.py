@@ -14,7 +14,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from leaflab.door.compose import lab_for, main
+from leaflab.app import main
+from leaflab.door.compose import lab_for
 from leaflab.workflow.collect import collect
 from leaflab.workflow.prepare import prepare
 
