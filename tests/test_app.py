@@ -83,6 +83,7 @@ def test_a_multirun_goes_on_after_a_failure_and_ends_with_a_table(home: Path) ->
     (home / "good.csv").write_text("a,b\n" + "\n".join(f"{i},{i % 7}" for i in range(60)))
     done = leaflab("collect", "-m", "source.path=missing.csv,good.csv", cwd=home)
     assert done.returncode == 2
+    assert "raw/good version 0: 60 rows" in done.stderr
     table = done.stdout.splitlines()
     assert any("missing.csv" in line and line.split()[1] == "2" for line in table)
     assert any("good.csv" in line and line.split()[1] == "0" for line in table)

@@ -39,7 +39,7 @@ _HYDRA_FLAGS = (
     "-p",
 )
 _COMPLETION = ("-sc", "--shell_completion", "--shell-completion")
-_SILENT = ("hydra/job_logging=disabled", "hydra/hydra_logging=disabled")
+_SILENT = ("hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -181,6 +181,7 @@ def job(verb: str, config: DictConfig, overrides: list[str], outcome: Path) -> i
     _configure(int(os.environ.get("LEAFLAB_LOG_LEVEL", logging.INFO)))
     try:
         result = call(verb, config, overrides)
+        logging.getLogger(__name__).info("%s", result)
         code, text = int(getattr(result, "exit_code", 0)), str(getattr(result, "headline", "done"))
     except LeaflabError as error:
         code, text = error.exit_code, str(error)

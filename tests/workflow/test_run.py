@@ -92,10 +92,12 @@ def test_the_registry_has_a_champion_with_its_evidence(project: Path) -> None:
     assert {"leaflab.dataset", "leaflab.sweep"} <= version.tags.keys()
 
 
-def test_plain_mlflow_loads_the_champion_and_it_answers_the_raw_table(project: Path) -> None:
+def test_plain_mlflow_loads_the_champion_and_it_answers_the_raw_table(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlflow.db")
     model = mlflow.pyfunc.load_model("models:/house_prices@champion")
     new = prices(50, seed=1)
     answers = np.asarray(model.predict(new.drop(columns=TARGET)))

@@ -31,7 +31,7 @@ def run_all(verb: str, overrides: list[str], config: DictConfig, job: Job) -> in
         job: runs one job: verb, its configuration, its overrides, and the file its outcome goes to.
     """
     folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir"))).resolve()
-    silent = [f"hydra/{kind}_logging=disabled" for kind in ("job", "hydra")]
+    silent = [f"hydra/{kind}_logging=none" for kind in ("job", "hydra")]
     words = ["--multirun", f"hydra.sweep.dir='{folder}'", *silent]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     searching.register()
