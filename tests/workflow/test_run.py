@@ -148,6 +148,16 @@ def test_labels_of_every_kind_come_back_as_they_were(labels: list[object], task:
     assert "<table" in ran.swept._repr_html_()
 
 
+def test_a_continued_sweep_is_evaluated_as_its_newest_version(home: Path) -> None:
+    import leaflab
+
+    keys = {"name": "again", "executor": "inline"}
+    leaflab.sweep(prices(150), target=TARGET, search={"trials": 2}, **keys)
+    ran = leaflab.run(prices(150), target=TARGET, search={"trials": 5}, **keys)
+    assert ran.swept.version.number == 2
+    assert str(ran.evaluated).startswith("again version 2 ")
+
+
 def test_a_refusal_is_shown_with_the_sweep_and_exits_3(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     pd.DataFrame({"noise": rng.normal(size=300), "y": rng.integers(0, 2, 300)}).to_csv("coin.csv", index=False)

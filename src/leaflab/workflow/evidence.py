@@ -97,8 +97,10 @@ def subject_of_run(lab: Lab, run_id: str) -> Subject:
     scorer = lab.tracking.scorer(run_id) if run else None
     if run is None or scorer is None:
         raise ModelError(f"run {run_id}", "has no model" if run else "does not exist", hint="`leaflab runs` lists them")
-    version = next((v for v in lab.tracking.registry.versions(lab.name) if v.run_id == run_id), None)
-    return Subject(run, scorer, _dataset(lab, f"run {run_id}", run.tags.get("leaflab.dataset")), version)
+    made = [v for v in lab.tracking.registry.versions(lab.name) if v.run_id == run_id]
+    return Subject(
+        run, scorer, _dataset(lab, f"run {run_id}", run.tags.get("leaflab.dataset")), made[-1] if made else None
+    )
 
 
 def _dataset(lab: Lab, whose: str, dataset_id: str | None) -> Dataset:
