@@ -25,6 +25,10 @@ def _fresh_log() -> None:
     own.handlers.clear()
     own.propagate = True
     own.setLevel(logging.NOTSET)
+    logging.disable(logging.NOTSET)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("leaflab") and isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 @pytest.fixture(scope="session")

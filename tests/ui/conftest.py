@@ -18,7 +18,7 @@ from leaflab.tracking.local import Local
 TRIALS = 20
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def project(tmp_path_factory, store_template):
     """Two sweeps of one table; the second one's model is the champion. `sweeps` holds their run ids."""
     folder = tmp_path_factory.mktemp("project")
@@ -53,14 +53,14 @@ def project(tmp_path_factory, store_template):
     return SimpleNamespace(folder=folder, tracking=tracking, sweeps=sweeps)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(project):
     """The UI's address."""
     with serving(project.tracking.uri) as (url, _):
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Headless Chromium; where it must be there and is not, the tests fail instead of being skipped."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
