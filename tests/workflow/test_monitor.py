@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -155,6 +157,33 @@ def test_bad_input_gets_a_sentence(watched, bench):
     broken = rows(13).astype({"x": "object"})
     broken["x"] = "n/a?"
     assert any("no longer holds numbers" in alarm.cause for alarm in watched(broken).alarms)
+
+
+def test_the_watch_outlives_a_bad_window_and_a_restart(watched, caplog):
+    good = rows(14)
+    path = Path(watched.lab.home / "current.csv")
+    pd.DataFrame({"other": [1]}).to_csv(path, index=False)
+    lab = watched.lab
+    caplog.set_level("INFO")
+    seen = []
+
+    def swap(record):
+        if "the watch goes on" in record.getMessage():
+            good.to_csv(path, index=False)
+            seen.append(record)
+        return True
+
+    import logging
+
+    logging.getLogger("leaflab.workflow.watching").addFilter(swap)
+    asked = replace(lab.monitor, watch=True, every="0.3s", looks=2)
+    done = monitor(replace(lab, current=str(path), monitor=asked))
+    assert (done.exit_code, len(seen)) == (0, 1)
+    state = json.loads((lab.folder / "monitor" / "toy.json").read_text())
+    assert state["next"] > time.time() - 5
+    again = monitor(replace(lab, current=str(path), monitor=replace(asked, every="0.1s", looks=1)))
+    assert again.run_id == done.run_id
+    assert "The next look is in" in caplog.text
 
 
 def test_the_command_answers_with_exit_code_three(watched, capsys):

@@ -11,9 +11,12 @@ __all__ = ["local_path"]
 def local_path(uri: str) -> Path | None:
     """The local folder of an artifact URI; None where it is elsewhere.
 
-    >>> local_path("file:///srv/mlartifacts/1"), local_path("s3://bucket/1")
-    (PosixPath('/srv/mlartifacts/1'), None)
+    >>> local_path("file:///srv/mlartifacts/1"), local_path("/srv/mlartifacts/1")
+    (PosixPath('/srv/mlartifacts/1'), PosixPath('/srv/mlartifacts/1'))
+    >>> local_path("s3://bucket/1"), local_path("mlflow-artifacts:/1")
+    (None, None)
     """
-    if "://" not in uri:
-        return Path(uri.removeprefix("file:"))
-    return Path(unquote(urlparse(uri).path)) if uri.startswith("file://") else None
+    scheme = urlparse(uri).scheme
+    if not scheme:
+        return Path(uri)
+    return Path(unquote(urlparse(uri).path)) if scheme == "file" else None
