@@ -120,10 +120,10 @@ def by_leaflab(source: Path, folder: Path) -> int:
     lake = Delta(path=str(folder / "lake"))
     with Spill(folder) as spill:
         stream = Streaming(lambda: file.iter_batches(1 << 18), Roles(target="late"), Default(checks=checks), spill)
-        prepared = stream.run(Random(), seed=0)
-    for part, table in prepared.parts.items():
+        _, parts = stream.run(lambda prepared: (prepared, Random().assign(prepared, 0)))
+    for part, table in parts.items():
         lake.write(f"dataset/bench/{part}", table)
-    return sum(table.num_rows for table in prepared.parts.values())
+    return sum(table.num_rows for table in parts.values())
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from leaflab.errors import ConfigError
 from leaflab.model.encoding import fit_encoder, training_matrix
 from leaflab.scorer import Column, Encoder, typed
 from leaflab.values import Dataset, Roles
@@ -127,10 +126,6 @@ def test_pairs_of_numbers():
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [0.0, 4.0], "y": [0, 1]})
     encoder, made = encoder_of(frame, columns, pairs={"a per b": ["a", "ratio", "b"], "a + b": ["a", "sum", "b"]})
     np.testing.assert_array_equal(encoder.encode(made)[:, 2:], [[np.nan, 1], [0.5, 6]])
-    with pytest.raises(ConfigError, match="must use one of"):
-        encoder_of(frame, columns, pairs={"x": ["a", "power", "b"]})
-    with pytest.raises(ConfigError, match="numeric feature"):
-        encoder_of(frame, columns, pairs={"x": ["a", "sum", "zz"]})
 
 
 def test_aggregates_of_the_training_rows():
@@ -139,5 +134,3 @@ def test_aggregates_of_the_training_rows():
     encoder, _ = encoder_of(frame, columns, aggregates={"mean n of c": ["n", "mean", "c"]})
     served = typed(pd.DataFrame({"n": [0.0] * 3, "c": ["a", "b", "new"]}), columns)
     np.testing.assert_array_equal(encoder.encode(served)[:, 2], [2, 8, 4])
-    with pytest.raises(ConfigError, match="must read"):
-        encoder_of(frame, columns, aggregates={"x": ["c", "mean", "n"]})

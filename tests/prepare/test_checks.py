@@ -96,3 +96,17 @@ def test_a_schema_is_inferred_from_train_and_pinned(tmp_path):
     (tmp_path / "schema.yaml").write_text(yaml.safe_dump({"start": rules["start"], "code": rules["code"]}))
     pinned = clean({"schema": str(tmp_path / "schema.yaml")}, table, limit=0.5)
     assert pinned.facts["quarantined"] == {"start.ge": 19, "start.le": 20, "code.isin": 1}
+
+
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        ({"columns": {"code": {"regex": "(X"}}}, "must be a regular expression"),
+        ({"columns": {"code": {"isin": "abc"}}}, "must be a list of values"),
+        ({"relations": ["age <= code"]}, "must compare columns of one kind"),
+        ({"max_age": "seven"}, "must read like '7 days'"),
+    ],
+)
+def test_rules_that_cannot_be_asked_are_one_sentence(checks, words):
+    with pytest.raises(ConfigError, match=words):
+        clean(checks, time="t")

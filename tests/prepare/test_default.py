@@ -187,3 +187,17 @@ def test_air_quality_as_it_comes(shared_data):
     assert kinds["AH"] == "number"
     assert prepared.table.num_rows == 9357 - 1683
     assert prepared.table["NMHC(GT)"].null_count > 6000
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"monotone": {"kind": 1}}, "must name numeric feature columns"),
+        ({"pairs": {"p": ["x", "sum", "nowhere"]}}, "must join two numeric feature columns"),
+        ({"aggregates": {"a": ["kind", "mean", "x"]}}, "must read"),
+    ],
+)
+def test_features_that_cannot_be_made_are_told_at_once(features, words):
+    raw = table(x=list(range(12)), kind=["a", "b"] * 6, y=labels())
+    with pytest.raises(ConfigError, match=words):
+        clean(raw, prepare=Default(features=features))

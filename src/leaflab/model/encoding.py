@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaflab.errors import ConfigError
 from leaflab.model.scaling import number_features
 from leaflab.model.selection import worth_keeping
-from leaflab.scorer.encoder import OPS, PAIRS, Encoder, Feature, words
+from leaflab.scorer.encoder import OPS, Encoder, Feature, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,26 +166,13 @@ def _text(column: Column, values: pd.Series[Any], options: Options) -> Iterator[
 
 def _pairs(dataset: Dataset) -> Iterator[Feature]:
     """`pairs`: feature name to [column, operation, column]."""
-    numeric = {c.name for c in dataset.columns if c.kind in ("number", "boolean")}
     for name, (one, how, other) in dataset.features.get("pairs", {}).items():
-        key = f"`prepare.features.pairs.{name}`"
-        if how not in PAIRS:
-            raise ConfigError(key, f"must use one of {', '.join(PAIRS)}", got=how)
-        for column in (one, other):
-            if column not in numeric:
-                raise ConfigError(key, "must join two numeric feature columns", got=column)
         yield Feature(name, one, how, {"other": other})
 
 
 def _aggregates(dataset: Dataset, frame: pd.DataFrame) -> Iterator[Feature]:
     """`aggregates`: feature name to [number, statistic, category]: what the training rows of a category have of it."""
-    kinds = {c.name: c.kind for c in dataset.columns}
     for name, (number, how, category) in dataset.features.get("aggregates", {}).items():
-        key = f"`prepare.features.aggregates.{name}`"
-        if kinds.get(number) not in ("number", "boolean") or kinds.get(category) != "category":
-            raise ConfigError(
-                key, "must read [numeric column, statistic, category column]", got=[number, how, category]
-            )
         found = getattr(frame.groupby(category)[number], how)().dropna()
         levels = [str(level) for level in found.index]
         state = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from leaflab.scorer import Column
     from leaflab.values import Dataset, Raw, Roles, Task
 
-__all__ = ["Prepare", "Prepared", "QuarantineRow"]
+KEPT = 100_000
+"""Most rows of one rule that a quarantine table shows of a large table."""
+
+__all__ = ["KEPT", "Prepare", "Prepared", "QuarantineRow"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Prepared:
         monotone: feature name to -1 or 1.
         keys: 64-bit hashes that random draws start from, shape (rows,): rows with one key stay in one part; None: those
             of their `row_id`.
+        near: rows that share their key with near-duplicates.
+        lines, texts: place of each row in the raw table, shape (rows,), and what gives the raw rows at some places.
     """
 
     table: pa.Table
@@ -63,6 +68,24 @@ class Prepared:
     aside: pa.Table | None = None
     monotone: Mapping[str, int] = field(default_factory=dict)
     keys: NDArray[np.uint64] | None = None
+    near: NDArray[np.int64] | None = None
+    lines: NDArray[np.int64] | None = None
+    texts: Callable[[NDArray[np.int64]], Iterable[str]] | None = None
+
+    def set_aside(self, rows: NDArray[np.int64], rule: str, reason: str) -> Prepared:
+        """The same with some rows of `table` in quarantine; the table still holds them, for the split to leave out."""
+        if not len(rows) or self.lines is None or self.texts is None:
+            return self
+        lines = self.lines[rows]
+        told = zip(lines.tolist()[:KEPT], self.texts(lines[:KEPT]), strict=True)
+        facts = dict(self.facts) | {"rows_out": self.facts["rows_out"] - len(rows)}
+        facts["quarantined"] = {**facts["quarantined"], rule: len(rows)}
+        return replace(
+            self,
+            quarantine=(*self.quarantine, *(QuarantineRow("", line, rule, reason, text) for line, text in told)),
+            facts=facts,
+            notes=(*self.notes, f"{len(rows):,} rows set aside: {reason}"),
+        )
 
 
 class Prepare(ABC):

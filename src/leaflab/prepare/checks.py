@@ -61,21 +61,19 @@ class Checks:
         """Whether there is anything to check."""
         return bool(self.columns or self.relations or self.schema or self.rows or self.max_age)
 
-    def named(self, time: str | None) -> set[str] | None:
+    def named(self) -> set[str] | None:
         """The columns that the rules read; None where only the whole table can tell."""
         relations = [re.split(r"\s*(?:<=|>=|==|!=|<|>)\s*", text.strip()) for text in self.relations]
         if self.schema:
             return None
-        return {*self.columns, *(name for pair in relations for name in pair), *([time] if time else [])}
+        return {*self.columns, *(name for pair in relations for name in pair)}
 
-    def failures(self, frame: pd.DataFrame, time: str | None) -> list[Failure]:
+    def failures(self, frame: pd.DataFrame) -> list[Failure]:
         """The rows of a typed frame that fail, rule by rule.
 
         Raises:
-            ConfigError: a rule that names no column, is unknown, or contradicts another.
-            DataError: too few or many rows, or too old a table.
+            ConfigError: a rule that names no column, is unknown, contradicts another, or cannot be asked of a column.
         """
-        self._of_the_table(frame, time)
         rules = {**self._pinned(), **self.columns}
         for name, rule in rules.items():
             _refuse_nonsense(name, rule, frame)
@@ -98,19 +96,28 @@ class Checks:
             key = "`prepare.checks.schema`"
             raise ConfigError(key, "must be a YAML file of rules by column", got=self.schema) from error
 
-    def _of_the_table(self, frame: pd.DataFrame, time: str | None) -> None:
+    def of_the_table(self, rows: int, newest: Any, time: str | None) -> None:
+        """Checks how many rows there are and how old the newest is (`newest`, of the typed column `time`).
+
+        Raises:
+            ConfigError: `max_age` is no length of time, or there is no time column.
+            DataError: too few or many rows, or too old a table.
+        """
         import pandas as pd
 
         if self.rows is not None:
             least, most = self.rows
-            if len(frame) < least or (most is not None and len(frame) > most):
-                raise DataError("the table", f"must have {least} to {most or 'any number of'} rows", got=len(frame))
+            if rows < least or (most is not None and rows > most):
+                raise DataError("the table", f"must have {least} to {most or 'any number of'} rows", got=rows)
         if self.max_age is None:
             return
-        if time is None or frame[time].dtype.kind != "M":
+        if time is None or isinstance(newest, float):
             raise ConfigError("`prepare.checks.max_age`", "needs a time column", hint="name it as dataset.time=COLUMN")
-        newest, age = frame[time].max(), pd.Timedelta(self.max_age)
-        if newest < pd.Timestamp.now("UTC").tz_localize(None) - age:
+        try:
+            age = pd.Timedelta(self.max_age)
+        except ValueError as error:
+            raise ConfigError("`prepare.checks.max_age`", "must read like '7 days'", got=self.max_age) from error
+        if pd.isna(newest) or newest < pd.Timestamp.now("UTC").tz_localize(None) - age:
             raise DataError(f"time column {time!r}", f"must not end more than {self.max_age} ago", got=str(newest))
 
 
@@ -124,6 +131,13 @@ def _refuse_nonsense(name: str, rule: Mapping[str, Any], frame: pd.DataFrame) ->
     low = [rule[k] for k in ("ge", "gt") if k in rule]
     high = [rule[k] for k in ("le", "lt") if k in rule]
     strict = "gt" in rule or "lt" in rule
+    for word in ("isin", "notin"):
+        if word in rule and not isinstance(rule[word], list | tuple):
+            raise ConfigError(f"{key}.{word}", "must be a list of values", got=rule[word])
+    try:
+        re.compile(str(rule.get("regex", "")))
+    except re.error as error:
+        raise ConfigError(f"{key}.regex", f"must be a regular expression ({error})", got=rule["regex"]) from error
     if low and high and (max(low) > min(high) or (strict and max(low) == min(high))):
         raise ConfigError(key, "must not contradict itself", got=dict(rule))
     if set(rule.get("isin", ())) and set(rule["isin"]) <= set(rule.get("notin", ())):
@@ -176,7 +190,11 @@ def _related(frame: pd.DataFrame, one: str, sign: str, other: str) -> Iterator[F
     import numpy as np
 
     a, b = frame[one], frame[other]
-    holds = getattr(a, _SIGNS[sign])(b) | a.isna() | b.isna()
+    try:
+        holds = getattr(a, _SIGNS[sign])(b) | a.isna() | b.isna()
+    except TypeError as error:
+        got = f"{one} {sign} {other}"
+        raise ConfigError("`prepare.checks.relations`", "must compare columns of one kind", got=got) from error
     rows = np.flatnonzero(~holds.to_numpy())
     if len(rows):
         seen = f"{a.iloc[rows[0]]!s} and {b.iloc[rows[0]]!s}"

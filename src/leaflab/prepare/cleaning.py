@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,13 @@ import pyarrow as pa
 
 from leaflab.errors import DataError
 from leaflab.identity import column_hashes, hex_ids, row_hashes
-from leaflab.prepare.base import Prepared, QuarantineRow
-from leaflab.prepare.duplicates import conflicts, near_keys, numbered, repeated
+from leaflab.prepare.base import Prepared
+from leaflab.prepare.duplicates import conflicts, few_values, near_rows, numbered, outdone, places, repeated
 from leaflab.prepare.kinds import MARKERS
 from leaflab.prepare.labels import DROP, consensus, corrections
 from leaflab.prepare.naming import check_names, listed
+from leaflab.prepare.near import fractional
+from leaflab.prepare.refusals import Refusals
 from leaflab.prepare.target import Goal, find_goal
 from leaflab.prepare.typing import TypedColumn, type_column
 from leaflab.values import ROW_ID
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Cleaning"]
 
 _MIN_ROWS = 5
-_MOST_COPIES = 0.5
 
 
 @dataclass
@@ -48,21 +48,24 @@ class Cleaning:
     roles: Roles
     options: Default
     notes: list[str] = field(default_factory=list)
-    refused: dict[int, tuple[str, str]] = field(default_factory=dict)
     unused: dict[str, str] = field(default_factory=dict)
+    spreads: dict[str, float] = field(default_factory=dict)
     duplicates: int = 0
-    near: int = 0
+    near: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, "int64"))
     kept_copies: bool = False
 
     def run(self, aside: Sequence[str] = ()) -> Prepared:
         """The typed table, its rules, and the rows set aside."""
         options, roles = self.options, self.roles
         self._agree()
-        check_names(self.raw.column_names, roles, {"prepare.rules": [*options.rules], "split.column": aside})
+        asked = {"prepare.rules": [*options.rules], "prepare.key.columns": options.key.columns, "split.column": aside}
+        check_names(self.raw.column_names, roles, asked)
+        self.refusals = Refusals(self.raw)
         markers = tuple(dict.fromkeys((*MARKERS, *(str(m) for m in options.missing))))
         goal = find_goal(self.raw[roles.goal], roles, markers, options.rules.get(roles.goal, {}))
         self.notes += goal.notes
-        out = {roles.goal, *roles.dropped, *aside}
+        self.hidden = {*roles.dropped, *aside}
+        out = {roles.goal, *self.hidden} - set(options.key.columns)
         typed = {n: type_column(n, self.raw[n], markers, options.rules) for n in self.raw.column_names if n not in out}
         self._tell(typed)
         self._check_roles(typed)
@@ -72,23 +75,27 @@ class Cleaning:
         if table.num_rows < _MIN_ROWS:
             raise DataError("the table", f"must have at least {_MIN_ROWS} usable rows", got=table.num_rows)
         table, keys = self._named(table, kept, features)
+        lines = np.flatnonzero(kept)
         if options.corrections:
-            table, stay = self._corrected(table, goal, np.flatnonzero(kept))
-            keys = keys[stay]
-            kept[np.flatnonzero(kept)[~stay]] = False
+            table, stay = self._corrected(table, goal, lines)
+            keys, lines = keys[stay], lines[stay]
+            self.near = np.flatnonzero(np.isin(np.flatnonzero(stay), self.near))
         return Prepared(
             table=table,
             columns=tuple(typed[n].column for n in features),
             task=goal.task,
             roles=roles.resolved(task=goal.task, positive=goal.positive),
             classes=goal.classes,
-            quarantine=tuple(self._quarantine()),
+            quarantine=tuple(self.refusals.quarantine()),
             facts=self._facts(table.num_rows),
             notes=tuple(self.notes),
             features=options.learnt(),
-            aside=self.raw.select(list(aside)).filter(pa.array(kept)) if aside else None,
-            monotone=options.features.checked({n: typed[n].column.kind for n in features}, features),
+            aside=self.raw.select(list(aside)).take(pa.array(lines)) if aside else None,
+            monotone=options.features.checked({n: typed[n].column.kind for n in features}),
             keys=keys,
+            near=self.near,
+            lines=lines,
+            texts=self.refusals.texts,
         )
 
     def _agree(self) -> None:
@@ -109,8 +116,9 @@ class Cleaning:
         new = [o if word is None or word == DROP else word for word, o in zip(asked, old, strict=True)]
         changed = sum(a != b for a, b in zip(new, old, strict=True))
         self.notes.append(f"{changed} labels corrected and {int((~stay).sum())} rows set aside by review")
-        for line in lines[~stay]:
-            self.refused[int(line)] = ("label_review", "a person set the row aside")
+        gone = np.zeros(self.raw.num_rows, bool)
+        gone[lines[~stay]] = True
+        self.refusals.add(gone, "label_review", "a person set the row aside")
         place = table.column_names.index(self.roles.goal)
         table = table.set_column(place, self.roles.goal, pa.array(new, type=table.schema.field(place).type))
         return table.filter(pa.array(stay)), stay
@@ -139,36 +147,59 @@ class Cleaning:
 
     def _kept(self, goal: Goal, typed: Mapping[str, TypedColumn]) -> NDArray[np.bool_]:
         """Rows that stay, shape (rows,): those with a target and readable, valid values, each once."""
-        self._refuse(goal.values.is_null().to_numpy(zero_copy_only=False), "target_null", "the target has no value")
+        refuse = self.refusals.add
+        refuse(goal.values.is_null().to_numpy(zero_copy_only=False), "target_null", "the target has no value")
         for role in ("time", "weight", "group"):
             name = getattr(self.roles, role)
             if name is not None:
                 gone = typed[name].values.is_null().to_numpy(zero_copy_only=False) & ~typed[name].bad
-                self._refuse(gone, f"{role}_null", f"the {role} column {name!r} has no value")
+                refuse(gone, f"{role}_null", f"the {role} column {name!r} has no value")
         for name, column in typed.items():
-            self._refuse(column.bad, "unreadable", f"column {name!r} must hold a {column.column.kind}")
+            refuse(column.bad, "unreadable", f"column {name!r} must hold a {column.column.kind}")
         whole = pa.table({n: c.values for n, c in typed.items()} | {self.roles.goal: goal.values})
         self._validate(whole)
-        self._stop_above_limit()
-        kept = np.ones(self.raw.num_rows, bool)
-        kept[list(self.refused)] = False
+        self.refusals.stop_above(self.options.limit)
+        kept = self.refusals.kept
+        numbers = {n: c.values.to_numpy(zero_copy_only=False) for n, c in typed.items() if c.column.kind == "number"}
+        self.spreads = {n: _spread(v[kept]) for n, v in numbers.items() if fractional(v)}
         if self.options.duplicates == "keep" or not kept.any():
             self.kept_copies = True
-            return kept
-        again = repeated(whole, kept)
-        copies = int(again.sum())
-        if copies > _MOST_COPIES * kept.sum() and self.options.duplicates == "auto":
-            self.notes.append(
-                f"{copies:,} of {kept.sum():,} rows repeat another: kept, since so few values make them alike"
-            )
+        else:
+            kept = self._each_once(whole, kept)
+        return self._one_a_key(whole, kept) if self.options.key.columns else kept
+
+    def _each_once(self, whole: pa.Table, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        again, firsts = repeated(whole, kept)
+        copies, total = int(again.sum()), int(kept.sum())
+        if self.options.duplicates == "auto" and few_values(firsts, total):
+            self.notes.append(f"{copies:,} of {total:,} rows repeat another: kept, since so few values make them alike")
             self.kept_copies = True
             return kept
         self.duplicates = copies
         return np.asarray(kept & ~again)
 
+    def _one_a_key(self, whole: pa.Table, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the rows with the same `prepare.key`, the first, last or newest; a row without one has no equals."""
+        key = self.options.key
+        frame = whole.select(key.columns).filter(pa.array(kept)).to_pandas()
+        named = np.flatnonzero(kept)[frame.notna().all(axis=1).to_numpy()]
+        time = key.moments(self.roles)
+        gone = np.zeros(len(kept), bool)
+        gone[named[outdone(row_hashes(frame.dropna()), key.keep, whole[time].to_numpy()[named] if time else None)]] = (
+            True
+        )
+        self.refusals.add(gone, "duplicate_key", key.reason)
+        if gone.any():
+            self.notes.append(f"{int(gone.sum()):,} rows set aside: {key.reason}")
+        return np.asarray(kept & ~gone)
+
     def _validate(self, whole: pa.Table) -> None:
         checks = self.options.checks
-        failures = checks.failures(whole.to_pandas(), self.roles.time) if checks.asked else []
+        if not checks.asked:
+            return
+        frame, time = whole.to_pandas(), self.roles.time
+        checks.of_the_table(len(frame), frame[time].max() if time else None, time)
+        failures = checks.failures(frame)
         for failure in failures:
             said = f"{len(failure.rows):,} rows fail {failure.rule!r}: {failure.reason}"
             if checks.on_fail == "stop":
@@ -177,24 +208,11 @@ class Cleaning:
             if checks.on_fail == "quarantine":
                 mask = np.zeros(self.raw.num_rows, bool)
                 mask[failure.rows] = True
-                self._refuse(mask, failure.rule, failure.reason)
-
-    def _refuse(self, rows: NDArray[np.bool_], rule: str, reason: str) -> None:
-        for row in np.flatnonzero(rows):
-            self.refused.setdefault(int(row), (rule, reason))
-
-    def _stop_above_limit(self) -> None:
-        total, counts, limit = self.raw.num_rows, self._by_rule(), self.options.limit
-        broken = sum(n for rule, n in counts.items() if rule != "target_null")
-        if self.refused and (len(self.refused) == total or broken > limit * total):
-            worst = max(counts, key=lambda rule: counts[rule])
-            reason = next(reason for rule, reason in self.refused.values() if rule == worst)
-            rule = f"must refuse at most {limit:.0%} of the rows; {len(self.refused)} of {total} would leave"
-            raise DataError("`prepare.limit`", f"{rule}, most by {worst!r} ({reason})")
+                self.refusals.add(mask, failure.rule, failure.reason)
 
     def _features(self, typed: Mapping[str, TypedColumn]) -> list[str]:
         """Names of the model's input columns; what is left out is said."""
-        special = {self.roles.weight, self.roles.group, *self.roles.ids}
+        special = {self.roles.weight, self.roles.group, *self.roles.ids, *self.hidden}
         names: list[str] = []
         seen: dict[int, list[str]] = {}
         for name, column in typed.items():
@@ -242,36 +260,33 @@ class Cleaning:
             if again:
                 self.notes.append(f"{again} rows share their id ({listed(self.roles.ids)}) with another row")
         elif self.kept_copies:
-            ids = numbered(ids)
+            ids = numbered(ids, places(keys))
         if self.roles.ids or self.kept_copies:
             keys = column_hashes(ROW_ID, pd.Series(ids, dtype="str"))
         if self.options.near and not self.kept_copies:
-            keys, self.near = near_keys(keys, frame, self.options.near)
-        if self.near:
-            self.notes.append(f"{self.near:,} rows are nearly alike; those stay in one part together")
+            compared = frame.drop(columns=[self.roles.time] if self.roles.time in features else [])
+            moments = table[self.roles.time].to_numpy() if self.roles.time else None
+            self.near, firsts = near_rows(compared, self.spreads, self.options.near, moments)
+            keys[self.near] = keys[firsts]
+        if len(self.near):
+            self.notes.append(f"{len(self.near):,} rows are nearly alike; those stay in one part together")
         return table.add_column(0, ROW_ID, pa.array(ids, type=pa.string())), keys
-
-    def _by_rule(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for rule, _ in self.refused.values():
-            counts[rule] = counts.get(rule, 0) + 1
-        return counts
 
     def _facts(self, rows_out: int) -> dict[str, Any]:
         return {
             "rows_in": self.raw.num_rows,
             "rows_out": rows_out,
             "duplicates": self.duplicates,
-            "near_duplicates": self.near,
-            "quarantined": self._by_rule(),
+            "near_duplicates": len(self.near),
+            "quarantined": self.refusals.by_rule,
             "unused": dict(self.unused),
         }
 
-    def _quarantine(self) -> Iterable[QuarantineRow]:
-        lines = sorted(self.refused)
-        for line, row in zip(lines, self.raw.take(pa.array(lines, pa.int64())).to_pylist(), strict=True):
-            rule, reason = self.refused[line]
-            yield QuarantineRow("", line, rule, reason, json.dumps(row, ensure_ascii=False, default=str))
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """The standard deviation of the values; nought where none is there."""
+    present = values[~np.isnan(values)]
+    return float(present.std()) if len(present) else 0.0
 
 
 def _sketch(values: pa.Array[Any]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from leaflab.errors import ConfigError
 from leaflab.option import option
 from leaflab.prepare.base import Prepare, Prepared
 from leaflab.prepare.checks import Checks
@@ -19,9 +20,38 @@ if TYPE_CHECKING:
     from leaflab.prepare.streaming import Streaming
     from leaflab.values import Dataset, Raw, Roles
 
-__all__ = ["Default"]
+__all__ = ["Default", "Key"]
 
 _MANY = 2_000_000
+
+
+@option
+class Key:
+    """`prepare.key`: of the rows with the same values in some columns one stays; the others go to quarantine.
+
+    Args:
+        columns: the columns; none: rows have no key.
+        keep: the row that stays: the first or the last in the table, or the newest by `dataset.time`.
+    """
+
+    columns: list[str] = Field(default_factory=list)
+    keep: Literal["first", "last", "newest"] = "last"
+
+    @property
+    def reason(self) -> str:
+        """Why a row gives way to another with the same key."""
+        return f"another row has the same {', '.join(self.columns)}; the {self.keep} one is kept"
+
+    def moments(self, roles: Roles) -> str | None:
+        """The column that says which row is the newest; None where that is not asked.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.keep == "newest" and roles.time is None:
+            hint = "name the column as dataset.time=COLUMN"
+            raise ConfigError("`prepare.key.keep=newest`", "needs a time column", hint=hint)
+        return roles.time if self.keep == "newest" else None
 
 
 @option
@@ -36,6 +66,7 @@ class Default(Prepare):
         checks: what rows must satisfy.
         limit: share of rows, 0 to 1, above which refused rows stop the run instead of going to quarantine.
         duplicates: whether rows equal in every column are dropped; "auto" keeps them where most rows are alike.
+        key: columns of which every combination may come once.
         near: digits to which numbers are compared for near-duplicates, which stay in one part; 0 to not look.
         impute, scale, encode: what numbers and categories become; learnt on train, part of the model.
         features: further options of features.
@@ -54,6 +85,7 @@ class Default(Prepare):
     checks: Checks = Field(default_factory=Checks)
     limit: Annotated[float, Field(ge=0, le=1)] = 0.2
     duplicates: Literal["auto", "drop", "keep"] = "auto"
+    key: Key = Field(default_factory=Key)
     near: Annotated[int, Field(ge=0, le=12)] = 3
     impute: Literal["none", "median", "mode", "indicator"] = "none"
     scale: Literal["none", "standard", "minmax", "robust", "quantile"] = "none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
@@ -13,6 +13,7 @@ from leaflab.option import option
 __all__ = ["Features", "Mapped"]
 
 Sign = Literal[-1, 1]
+Pair = Literal["ratio", "product", "sum", "difference"]
 Statistic = Literal["mean", "median", "min", "max", "std"]
 
 T = TypeVar("T")
@@ -39,18 +40,33 @@ class Features:
     rare: Annotated[int, Field(ge=0)] = 0
     buckets: Annotated[int, Field(ge=2, le=4096)] = 64
     cycles: bool = False
-    pairs: Mapped[tuple[str, str, str]] = Field(default_factory=dict)
+    pairs: Mapped[tuple[str, Pair, str]] = Field(default_factory=dict)
     aggregates: Mapped[tuple[str, Statistic, str]] = Field(default_factory=dict)
     select: Literal["none", "null_importance"] = "none"
     monotone: Mapped[Sign] = Field(default_factory=dict)
 
-    def checked(self, kinds: Mapping[str, str], names: Sequence[str]) -> Mapping[str, int]:
-        """The monotone constraints, if they name numeric features.
+    def checked(self, kinds: Mapping[str, str]) -> Mapping[str, int]:
+        """The monotone constraints; they, pairs and aggregates must name features that can do it.
+
+        Args:
+            kinds: feature to kind.
 
         Raises:
-            ConfigError: a name that is no numeric feature.
+            ConfigError: a name that is no such feature.
         """
+        numeric = {name for name, kind in kinds.items() if kind in ("number", "boolean")}
+        words = {name for name, kind in kinds.items() if kind == "category"}
         for name in self.monotone:
-            if name not in names or kinds[name] not in ("number", "boolean"):
+            if name not in numeric:
                 raise ConfigError("`prepare.features.monotone`", "must name numeric feature columns", got=name)
+        for made, (one, _, other) in self.pairs.items():
+            for name in (one, other):
+                if name not in numeric:
+                    key = f"`prepare.features.pairs.{made}`"
+                    raise ConfigError(key, "must join two numeric feature columns", got=name)
+        for made, (number, how, category) in self.aggregates.items():
+            if number not in numeric or category not in words:
+                key = f"`prepare.features.aggregates.{made}`"
+                rule = "must read [numeric column, statistic, category column]"
+                raise ConfigError(key, rule, got=[number, how, category])
         return self.monotone

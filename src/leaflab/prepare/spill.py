@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
-from leaflab.identity import hex_ids
 from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Spill"]
+__all__ = ["Spill", "floats", "texts_of"]
 
 
 class Spill:
@@ -33,6 +32,7 @@ class Spill:
         self._folder = tempfile.TemporaryDirectory(dir=folder, prefix="prepare-")
         self._open = ExitStack()
         self._writer: Any = None
+        self._words: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +49,16 @@ class Spill:
             self._writer = self._started("typed", batch.schema, self._open)
         self._writer.write_batch(batch)
 
+    def keep(self, name: str, words: NDArray[np.uint64]) -> None:
+        """Adds 64-bit words, one a row, to those of this name."""
+        if name not in self._words:
+            self._words[name] = self._open.enter_context(Path(self._path(name)).open("wb"))  # noqa: SIM115
+        words.tofile(self._words[name])
+
+    def kept(self, name: str) -> NDArray[np.uint64]:
+        """All the words of a name, in memory; once the spill is closed."""
+        return np.fromfile(self._path(name), dtype="uint64")
+
     def close(self) -> None:
         """No rows come any more."""
         self._open.close()
@@ -62,35 +72,45 @@ class Spill:
 
     def columns(self, names: list[str], kept: NDArray[np.bool_]) -> pa.Table:
         """Some columns of the kept rows, in memory."""
-        start, found = 0, []
-        for batch in self.batches():
-            found.append(batch.select(names).filter(pa.array(kept[start : start + batch.num_rows])))
-            start += batch.num_rows
-        return pa.Table.from_batches(found)
+        batches = (batch.select(names).filter(pa.array(mask)) for batch, mask in self._cut(kept))
+        return pa.Table.from_batches([_plain(batch) for batch in batches])
+
+    def numbers(self, names: list[str], kept: NDArray[np.bool_]) -> Iterator[dict[str, NDArray[np.float64]]]:
+        """Number columns of the kept rows, a batch at a time, missing as NaN."""
+        for batch, mask in self._cut(kept):
+            yield {name: floats(batch.column(name))[mask] for name in names}
 
     def parts(
-        self, names: Sequence[str], codes: NDArray[np.int8], keys: NDArray[np.uint64], id_column: str | None
+        self, parts: Sequence[str], names: Sequence[str], codes: NDArray[np.int8], ids: Callable[..., pa.Array[Any]]
     ) -> dict[str, pa.Table]:
         """The rows by part, with their ids first, as tables that stay on disk; they outlive this spill.
 
         Args:
-            names: one a part, in the order of codes.
+            parts: their names, in the order of codes.
+            names: the columns.
             codes: part of each row, shape (rows,); -1 for none.
-            keys: 64-bit ids, shape (rows,).
-            id_column: the column that holds the ids instead.
+            ids: gives the ids of a batch, from it and the number of its first row.
         """
         start = 0
         with ExitStack() as opened:
             writers: dict[str, Any] = {}
-            for batch in self.batches():
-                here = slice(start, start + batch.num_rows)
+            for batch, here in self._cut(codes):
+                told = ids(batch, start)
+                whole = pa.RecordBatch.from_arrays([told, *(batch.column(n) for n in names)], names=[ROW_ID, *names])
                 start += batch.num_rows
-                whole = _named(batch, keys[here], id_column)
-                for code, name in enumerate(names):
-                    if name not in writers:
-                        writers[name] = self._started(name, whole.schema, opened)
-                    writers[name].write_batch(whole.filter(pa.array(codes[here] == code)))
-        return {name: self._mapped(name) for name in names}
+                for code, part in enumerate(parts):
+                    rows = _plain(whole.filter(pa.array(here == code)))
+                    if part not in writers:
+                        writers[part] = self._started(part, rows.schema, opened)
+                    writers[part].write_batch(rows)
+        return {part: self._mapped(part) for part in parts}
+
+    def _cut(self, values: NDArray[Any]) -> Iterator[tuple[pa.RecordBatch, NDArray[Any]]]:
+        """The batches, each with its rows of `values`."""
+        start = 0
+        for batch in self.batches():
+            yield batch, values[start : start + batch.num_rows]
+            start += batch.num_rows
 
     def _started(self, name: str, schema: pa.Schema, opened: ExitStack) -> Any:
         sink = opened.enter_context(pa.OSFile(self._path(name), "wb"))
@@ -103,11 +123,26 @@ class Spill:
         return str(Path(self._folder.name) / f"{name}.arrow")
 
 
-def _named(batch: pa.RecordBatch, keys: NDArray[np.uint64], id_column: str | None) -> pa.RecordBatch:
-    """The batch with `row_id` first."""
-    if id_column is None:
-        ids: Any = pa.array(hex_ids(keys), type=pa.string())
-    else:
-        ids = batch.column(id_column).cast(pa.string())
-    rest = [name for name in batch.schema.names if name != id_column]
-    return pa.RecordBatch.from_arrays([ids, *(batch.column(n) for n in rest)], names=[ROW_ID, *rest])
+def floats(array: pa.Array[Any]) -> NDArray[np.float64]:
+    """A typed number column, missing as NaN, shape (rows,)."""
+    if not pa.types.is_dictionary(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    values = np.append(array.dictionary.to_numpy(zero_copy_only=False), np.nan)
+    return np.asarray(values[array.indices.fill_null(len(values) - 1).to_numpy()])
+
+
+def texts_of(words: NDArray[np.uint64]) -> pa.Array[Any]:
+    """64-bit numbers as the ids people see, without a Python string a row.
+
+    >>> texts_of(np.array([255], dtype="uint64")).to_pylist()
+    ['00000000000000ff']
+    """
+    letters = words.astype(">u8").tobytes().hex().encode()
+    ends = np.arange(len(words) + 1, dtype="int32") * 16
+    return pa.StringArray.from_buffers(len(words), pa.py_buffer(ends), pa.py_buffer(letters))
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without dictionaries."""
+    arrays = [a.dictionary_decode() if pa.types.is_dictionary(a.type) else a for a in batch.columns]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)

@@ -1,31 +1,36 @@
 """Preparing a table that is larger than memory: one pass to learn what columns are, one to type and set aside.
 
-Typed rows wait in one uncompressed Arrow file, read back by memory map; of each row only 64-bit hashes stay in memory.
-Two passes and a read-back, all in record batches, so that cost grows with rows and memory hardly does. Near-duplicates
-are not looked for here, and two rows count as equal where their 64-bit hashes are (one wrong pair in about two million
-tables of ten million rows).
+Typed rows and 64-bit hashes of them wait on disk, read back in record batches; what compares all rows with each other
+holds a few bytes of each in memory. So cost grows with rows and memory hardly does. Two rows count as equal where their
+64-bit hashes are (one wrong pair in about two million tables of ten million rows).
 """
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.identity import column_hashes, mixed
-from leaflab.prepare.base import Prepared, QuarantineRow
+from leaflab.prepare.base import KEPT, Prepared, QuarantineRow
+from leaflab.prepare.dividing import Divided, Dividing, Plan
 from leaflab.prepare.kinds import MARKERS
+from leaflab.prepare.moments import Moments
 from leaflab.prepare.naming import check_names, listed
-from leaflab.prepare.survey import Known, Survey
-from leaflab.prepare.target import Goal, find_goal
-from leaflab.values import PARTS, ROW_ID
+from leaflab.prepare.refusals import texts, too_many
+from leaflab.prepare.spill import floats
+from leaflab.prepare.survey import Survey
+from leaflab.prepare.target import find_goal
+from leaflab.prepare.typing import is_text, plain_array
+from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,45 +39,22 @@ if TYPE_CHECKING:
     from leaflab.prepare.spill import Spill
     from leaflab.values import Roles
 
-__all__ = ["Streamed", "Streaming"]
+__all__ = ["Streaming"]
 
-_KEPT_RAW = 100_000
 _THREADS = 2
 
 _Reason = tuple["NDArray[np.bool_]", str, str]
 """Rows, shape (rows,), the rule that refuses them, and why."""
 
 
-@dataclass(frozen=True)
-class Streamed:
-    """What a streaming preparation gives.
-
-    Args:
-        prepared: all facts, rules and roles; its table holds only the columns that splits read.
-        parts: part to its rows, which stay on disk.
-    """
-
-    prepared: Prepared
-    parts: Mapping[str, pa.Table]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What the first pass found: the target, each column, the features among them, and how many rows there are."""
-
-    goal: Goal
-    known: Mapping[str, Known]
-    features: list[str]
-    rows: int
-
-
 @dataclass
-class _Rows:
-    """What is kept of each row while its values wait on disk."""
+class _Typed:
+    """A batch after typing: its columns, why rows leave, what is kept of each row, and how far its numbers spread."""
 
-    features: list[NDArray[np.uint64]] = field(default_factory=list)
-    whole: list[NDArray[np.uint64]] = field(default_factory=list)
-    kept: list[NDArray[np.bool_]] = field(default_factory=list)
+    columns: dict[str, pa.Array[Any]]
+    reasons: list[_Reason]
+    words: dict[str, NDArray[np.uint64]]
+    moments: dict[str, Moments] = field(default_factory=dict)
 
 
 class Streaming:
@@ -91,18 +73,42 @@ class Streaming:
         self.batches, self.roles, self.options, self.spill = batches, roles, options, spill
         self.quarantine: list[QuarantineRow] = []
         self.refused: dict[str, int] = {}
+        self.reasons: dict[str, str] = {}
         self.unused: dict[str, str] = {}
+        self.moments: dict[str, Moments] = {}
 
-    def run(self, split: Any, seed: int) -> Streamed:
-        """Both passes and the split.
+    def run(self, assign: Callable[[Prepared], Divided], aside: Sequence[str] = ()) -> tuple[Prepared, dict[str, Any]]:
+        """Both passes and the split: all facts, rules and roles, and the parts, which stay on disk.
+
+        Args:
+            assign: gives each row a part, from what is prepared; its table holds only the columns that splits read.
+            aside: raw columns kept out of the dataset that the split reads.
 
         Raises:
             DataError: as the preparation in memory.
             ConfigError: an option that needs the whole table at once.
         """
         self._refuse_options()
-        plan = self._survey()
-        return self._divided(plan, self._type(plan), split, seed)
+        plan = self._survey(aside)
+        kept = self._type(plan)
+        self.options.checks.of_the_table(plan.rows, self._newest(kept), self.roles.time)
+        too_many(self.refused, self.reasons, plan.rows, self.options.limit)
+        facts = {"rows_in": plan.rows, "quarantined": dict(self.refused), "unused": dict(self.unused)}
+        prepared = Prepared(
+            table=pa.table({}),
+            columns=tuple(plan.known[n].column for n in plan.features),
+            task=plan.goal.task,
+            roles=self.roles.resolved(task=plan.goal.task, positive=plan.goal.positive),
+            classes=plan.goal.classes,
+            quarantine=tuple(self.quarantine),
+            facts=facts,
+            notes=tuple(self._notes(plan)),
+            features=self.options.learnt(),
+            monotone=self.options.features.checked({n: plan.known[n].column.kind for n in plan.features}),
+            texts=self._texts,
+        )
+        spreads = {name: seen.spread for name, seen in self.moments.items()}
+        return Dividing(self.options, self.spill, plan, kept, spreads).run(prepared, assign)
 
     def _refuse_options(self) -> None:
         options = self.options
@@ -110,21 +116,23 @@ class Streaming:
             "prepare.checks.columns": any("unique" in rule for rule in options.checks.columns.values()),
             "prepare.annotators": bool(options.annotators),
             "prepare.corrections": bool(options.corrections),
-            "dataset.id": len(self.roles.ids) > 1,
         }
         for key, asked in whole.items():
             if asked:
                 raise ConfigError(f"`{key}`", "needs the whole table in memory", hint="set prepare.stream=never")
 
-    def _survey(self) -> _Plan:
+    def _survey(self, aside: Sequence[str]) -> Plan:
         survey: Survey | None = None
         targets: list[pa.Array[Any]] = []
         goal = self.roles.goal
         for batch in self.batches():
             if survey is None:
                 names = batch.schema.names
-                check_names(names, self.roles, {"prepare.rules": [*self.options.rules]})
-                survey = Survey([n for n in names if n not in {goal, *self.roles.dropped}])
+                key = self.options.key.columns
+                asked = {"prepare.rules": [*self.options.rules], "prepare.key.columns": key, "split.column": aside}
+                check_names(names, self.roles, asked)
+                out = {goal, *self.roles.dropped, *aside} - set(key)
+                survey = Survey([n for n in names if n not in out])
             survey.update(batch)
             targets.append(batch.column(goal))
         if survey is None or not survey.rows:
@@ -132,7 +140,7 @@ class Streaming:
         self._markers = tuple(dict.fromkeys((*MARKERS, *(str(m) for m in self.options.missing))))
         found = find_goal(pa.chunked_array(targets), self.roles, self._markers, self.options.rules.get(goal, {}))
         known = survey.result(self._markers, self.options.rules)
-        special = {self.roles.weight, self.roles.group, *self.roles.ids}
+        special = {self.roles.weight, self.roles.group, *self.roles.ids, *self.roles.dropped, *aside}
         text = self.options.features.text != "none"
         self.unused = {n: "constant" for n, k in known.items() if not k.varies and n not in special}
         free = [n for n, k in known.items() if k.column.kind == "text" and not text]
@@ -140,64 +148,80 @@ class Streaming:
         features = [n for n in known if n not in special and n not in self.unused]
         if not features:
             raise DataError("the table", "must have at least one feature column that varies", got=listed(list(known)))
-        return _Plan(found, known, features, survey.rows)
+        return Plan(found, known, features, survey.rows, self.roles, tuple(aside))
 
-    def _type(self, plan: _Plan) -> _Rows:
-        """The second pass: typed rows to disk, hashes and verdicts to memory."""
-        rows, start = _Rows(), 0
-        special = [n for n in (self.roles.weight, self.roles.time, self.roles.group, *self.roles.ids) if n is not None]
-        written = [*plan.features, *(n for n in dict.fromkeys(special) if n not in plan.features)]
-        for batch, target, columns, reasons, inside, outside in self._ahead(plan):
-            arrays = [*(columns[n] for n in written), target]
-            self.spill.write(pa.RecordBatch.from_arrays(arrays, names=[*written, self.roles.goal]))
-            rows.features.append(mixed(inside))
-            rows.whole.append(mixed(inside + outside))
-            rows.kept.append(self._refuse(batch, reasons, start))
+    def _type(self, plan: Plan) -> NDArray[np.bool_]:
+        """The second pass: typed rows to disk, hashes too; which rows stay."""
+        kept, start = [], 0
+        for batch, typed in self._ahead(plan):
+            self.spill.write(pa.RecordBatch.from_arrays(list(typed.columns.values()), names=list(typed.columns)))
+            for name, words in typed.words.items():
+                self.spill.keep(name, words)
+            for name, seen in typed.moments.items():
+                self.moments[name] = self.moments[name] + seen if name in self.moments else seen
+            kept.append(self._refuse(batch, typed.reasons, start))
             start += batch.num_rows
         self.spill.close()
-        return rows
+        return np.concatenate(kept)
 
-    def _ahead(self, plan: _Plan) -> Iterator[tuple[Any, ...]]:
+    def _ahead(self, plan: Plan) -> Iterator[tuple[pa.RecordBatch, _Typed]]:
         """Typed batches in order, two of them worked on at a time."""
-        start, waiting = 0, deque[Future[tuple[Any, ...]]]()
+        start, waiting = 0, deque[tuple[pa.RecordBatch, Future[_Typed]]]()
         with ThreadPoolExecutor(_THREADS) as pool:
             for batch in self.batches():
-                target = plan.goal.values.slice(start, batch.num_rows)
-                waiting.append(pool.submit(self._typed, batch, plan, target))
+                waiting.append((batch, pool.submit(self._typed, batch, plan, start)))
                 start += batch.num_rows
                 if len(waiting) > _THREADS:
-                    yield waiting.popleft().result()
+                    first, done = waiting.popleft()
+                    yield first, done.result()
             while waiting:
-                yield waiting.popleft().result()
+                first, done = waiting.popleft()
+                yield first, done.result()
 
-    def _typed(self, batch: pa.RecordBatch, plan: _Plan, target: pa.Array[Any]) -> tuple[Any, ...]:
-        """A batch, its target and typed columns, the rows refused by reason, and hashes within and beside features."""
-        inside, outside = np.zeros(batch.num_rows, "uint64"), np.zeros(batch.num_rows, "uint64")
+    def _typed(self, batch: pa.RecordBatch, plan: Plan, start: int) -> _Typed:
+        target = plan.goal.values.slice(start, batch.num_rows)
+        words = {name: np.zeros(batch.num_rows, "uint64") for name in ("features", "whole", "near", "key")}
         columns: dict[str, pa.Array[Any]] = {}
         gone = target.is_null().to_numpy(zero_copy_only=False)
         reasons: list[_Reason] = [(gone, "target_null", "the target has no value")]
+        unreadable: list[_Reason] = []
         for name, column in plan.known.items():
             columns[name], bad, hashes = column.typed_batch(batch.column(name))
-            total = inside if name in plan.features else outside
-            total += hashes
+            for word in plan.words_of(name, self.options.key.columns):
+                words[word] += hashes
             if bad.any():
-                reasons.append((bad, "unreadable", f"column {name!r} must hold a {column.column.kind}"))
-        outside += column_hashes(self.roles.goal, target.to_pandas())
+                unreadable.append((bad, "unreadable", f"column {name!r} must hold a {column.column.kind}"))
+        words["whole"] += _hashes(self.roles.goal, target)
         for role in ("time", "weight", "group"):
             name = getattr(self.roles, role)
             if name is not None:
                 null = columns[name].is_null().to_numpy(zero_copy_only=False)
-                reasons.append((null, f"{role}_null", f"the {role} column {name!r} has no value"))
-        reasons += self._checked(columns, target)
-        return batch, target, columns, reasons, inside, outside
+                reasons.append(
+                    (null & ~_any(unreadable, null), f"{role}_null", f"the {role} column {name!r} has no value")
+                )
+        reasons += [*unreadable, *self._checked(columns, target)]
+        self._alone(words["key"], columns, start)
+        grids = {n: floats(columns[n])[~_any(reasons, gone)] for n in plan.features if plan.known[n].grid}
+        written = {n: columns[n] for n in plan.written} | {self.roles.goal: target}
+        written |= {n: plain_array(n, batch.column(n)) for n in plan.aside}
+        if self.roles.ids:
+            written[ROW_ID] = _ids(batch, self.roles.ids)
+        moments = {n: Moments.of(values) for n, values in grids.items()}
+        return _Typed(written, reasons, {n: mixed(w) for n, w in words.items()}, moments)
+
+    def _alone(self, keys: NDArray[np.uint64], columns: Mapping[str, pa.Array[Any]], start: int) -> None:
+        """Rows that lack a part of their key have no equals: their key is their place."""
+        for name in self.options.key.columns:
+            gone = np.flatnonzero(columns[name].is_null().to_numpy(zero_copy_only=False))
+            keys[gone] = mixed((gone + start).astype("uint64") ^ np.uint64(0x9E3779B97F4A7C15))
 
     def _checked(self, columns: Mapping[str, pa.Array[Any]], target: pa.Array[Any]) -> Iterator[_Reason]:
         checks = self.options.checks
         if not checks.asked:
             return
-        named = checks.named(self.roles.time)
+        named = checks.named()
         table = pa.table({n: v for n, v in {**columns, self.roles.goal: target}.items() if named is None or n in named})
-        for failure in replace(checks, rows=None).failures(table.to_pandas(), self.roles.time):
+        for failure in checks.failures(_frame(table)):
             mask = np.zeros(len(target), bool)
             mask[failure.rows] = True
             if checks.on_fail == "stop":
@@ -212,66 +236,65 @@ class Streaming:
             if not len(fresh):
                 continue
             self.refused[rule] = self.refused.get(rule, 0) + len(fresh)
+            self.reasons.setdefault(rule, reason)
             kept[fresh] = False
-            room = fresh[: max(0, _KEPT_RAW - len(self.quarantine))]
-            for line, row in zip(room, batch.take(pa.array(room)).to_pylist(), strict=True):
-                text = json.dumps(row, ensure_ascii=False, default=str)
+            room = fresh[: max(0, KEPT - len(self.quarantine))]
+            for line, text in zip(room, texts(batch, room), strict=True):
                 self.quarantine.append(QuarantineRow("", start + int(line), rule, reason, text))
         return kept
 
-    def _divided(self, plan: _Plan, rows: _Rows, split: Any, seed: int) -> Streamed:
-        """The parts of the rows that stay, each once."""
-        import pandas as pd
+    def _newest(self, kept: NDArray[np.bool_]) -> Any:
+        time = self.roles.time
+        if time is None or self.options.checks.max_age is None:
+            return None
+        return self.spill.columns([time], kept).to_pandas()[time].max()
 
-        goal, known = plan.goal, plan.known
-        kept, whole = np.concatenate(rows.kept), np.concatenate(rows.whole)
-        keys = np.concatenate(rows.features)
-        del rows
-        self._stop_above_limit(plan.rows)
-        copies = np.zeros(len(kept), bool)
-        if self.options.duplicates != "keep":
-            copies[kept] = pd.Series(whole[kept]).duplicated().to_numpy()
-        del whole
-        kept &= ~copies
-        names = [n for n in (self.roles.time, self.roles.group) if n is not None]
-        thin = self.spill.columns([*names, self.roles.goal], kept)
-        id_column = next(iter(self.roles.ids), None)
-        if id_column is not None:
-            ids = self.spill.columns([id_column], kept).column(0)
-            keys[kept] = column_hashes(ROW_ID, ids.cast(pa.string()).to_pandas())
-        prepared = Prepared(
-            table=thin,
-            columns=tuple(known[n].column for n in plan.features),
-            task=goal.task,
-            roles=self.roles.resolved(task=goal.task, positive=goal.positive),
-            classes=goal.classes,
-            quarantine=tuple(self.quarantine),
-            facts={
-                "rows_in": plan.rows,
-                "rows_out": int(kept.sum()),
-                "duplicates": int(copies.sum()),
-                "near_duplicates": 0,
-                "quarantined": dict(self.refused),
-                "unused": dict(self.unused),
-            },
-            notes=(*goal.notes, *self._notes(plan.rows)),
-            features=self.options.learnt(),
-            monotone=self.options.features.checked({n: known[n].column.kind for n in plan.features}, plan.features),
-            keys=keys[kept],
-        )
-        codes = np.full(len(kept), -1, dtype="int8")
-        codes[kept] = split.assign(prepared, seed)
-        return Streamed(prepared, self.spill.parts(PARTS, codes, keys, id_column))
+    def _texts(self, lines: NDArray[np.int64]) -> Iterator[str]:
+        """Raw rows by their sorted places, from another pass."""
+        start = 0
+        for batch in self.batches():
+            here = lines[(lines >= start) & (lines < start + batch.num_rows)] - start
+            yield from texts(batch, here) if len(here) else ()
+            start += batch.num_rows
 
-    def _notes(self, rows: int) -> Iterator[str]:
-        yield f"{rows:,} rows: prepared in a stream, near-duplicates not looked for"
+    def _notes(self, plan: Plan) -> Iterator[str]:
+        yield from plan.goal.notes
+        yield from (note for n, known in plan.known.items() if n not in self.roles.ids for note in known.notes)
+        for reason in dict.fromkeys(self.unused.values()):
+            yield f"left out as {reason}: {listed([n for n, r in self.unused.items() if r == reason])}"
+        yield f"{plan.rows:,} rows: prepared in a stream"
         refused = sum(self.refused.values())
         if refused > len(self.quarantine):
             yield f"{refused:,} rows refused; the first {len(self.quarantine):,} are in the quarantine table"
 
-    def _stop_above_limit(self, rows_in: int) -> None:
-        broken = sum(n for rule, n in self.refused.items() if rule != "target_null")
-        if broken > self.options.limit * rows_in or sum(self.refused.values()) == rows_in:
-            worst = max(self.refused, key=lambda rule: self.refused[rule])
-            rule = f"must refuse at most {self.options.limit:.0%} of the rows; {broken} of {rows_in} would leave"
-            raise DataError("`prepare.limit`", f"{rule}, most by {worst!r}")
+
+def _any(reasons: Iterable[_Reason], like: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows that some reason refuses."""
+    found = np.zeros(len(like), bool)
+    for mask, _, _ in reasons:
+        found |= mask
+    return found
+
+
+def _hashes(name: str, values: pa.Array[Any]) -> NDArray[np.uint64]:
+    """What a column adds to its rows' hashes; texts are hashed once a distinct value."""
+    if not is_text(values.type):
+        return column_hashes(name, values.to_pandas())
+    coded = values.dictionary_encode()
+    distinct = pd.concat([coded.dictionary.to_pandas(), pd.Series([None], dtype="str")], ignore_index=True)
+    return np.asarray(column_hashes(name, distinct)[coded.indices.fill_null(len(distinct) - 1).to_numpy()])
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A typed table as pandas knows it in memory: texts and not categories."""
+    plain = {
+        n: c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c
+        for n, c in zip(table.column_names, table.columns, strict=True)
+    }
+    return pa.table(plain).to_pandas()
+
+
+def _ids(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Array[Any]:
+    """The id columns of a batch as one text a row."""
+    words = [plain_array(n, batch.column(n)).cast(pa.string()).fill_null("None") for n in names]
+    return words[0] if len(words) == 1 else pc.binary_join_element_wise(*words, "|")

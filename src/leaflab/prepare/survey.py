@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leaflab.identity import column_hashes
-from leaflab.prepare.typing import ARROW, arrow_array, find_rule, plain_array
+from leaflab.prepare.near import fractional
+from leaflab.prepare.typing import ARROW, arrow_array, find_rule, is_text, plain_array, refuse_infinite
 from leaflab.scorer.columns import Column, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Known", "Survey"]
+__all__ = ["Known", "Survey", "coded"]
 
 _MOST, _WAITING = 300_000, 1_500_000
 
@@ -29,45 +30,68 @@ class Known:
 
     Args:
         column: its rule.
+        varies: whether the column has more than one value.
+        grid: whether it holds numbers with fractions.
+        markers: texts read as missing and how often each occurs.
+        notes: sentences for the user.
         values: the distinct texts seen; None where there were too many to keep, or the column holds no text.
         typed: the same, typed, with a null at the end.
         bad: which of them the rule cannot read, with a False at the end.
         hashes: what each adds to a row's hash, with that of a missing value at the end.
-        varies: whether the column has more than one value.
     """
 
     column: Column
-    values: pa.Array[Any] | None
-    typed: pa.Array[Any] | None
-    bad: NDArray[np.bool_]
-    hashes: NDArray[np.uint64]
     varies: bool
+    grid: bool = False
+    markers: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    values: pa.Array[Any] | None = None
+    typed: pa.Array[Any] | None = None
+    bad: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    hashes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, "uint64"))
 
     def typed_batch(self, array: pa.Array[Any]) -> tuple[pa.Array[Any], NDArray[np.bool_], NDArray[np.uint64]]:
-        """A batch of the column: typed values, unreadable rows, and hashes, each shape (rows,)."""
+        """A batch of the column: typed values, unreadable rows, and hashes, each shape (rows,).
+
+        Values that are known already come as a dictionary with codes, the same dictionary in every batch.
+        """
         if self.values is None or self.typed is None:
             return self._directly(array)
-        coded = array.dictionary_encode()
-        places = pc.index_in(coded.dictionary, value_set=self.values).fill_null(len(self.values))
-        last = np.append(places.to_numpy(), len(self.values))
-        codes = last[coded.indices.fill_null(len(coded.dictionary)).to_numpy()]
+        codes = coded(array, self.values)
         bad = self.bad[codes] if self.bad.any() else np.zeros(len(codes), bool)
-        return self.typed.take(pa.array(codes)), bad, self.hashes[codes]
+        gone = self.typed.is_null().to_numpy(zero_copy_only=False)
+        indices = pa.array(codes, mask=gone[codes])
+        return pa.DictionaryArray.from_arrays(indices, self.typed), bad, self.hashes[codes]
 
     def _directly(self, array: pa.Array[Any]) -> tuple[pa.Array[Any], NDArray[np.bool_], NDArray[np.uint64]]:
-        values, bad = parse(array.to_pandas(), self.column)
+        raw = plain_array(self.column.name, array).to_pandas()
+        values, bad = parse(raw, self.column)
+        refuse_infinite(self.column.name, raw, bad)
         typed = arrow_array(values, ARROW[self.column.kind])
         return typed, bad, column_hashes(self.column.name, values)
+
+
+def coded(array: pa.Array[Any], values: pa.Array[Any]) -> NDArray[np.int32]:
+    """Places in `values`, of which every text of the array is one, shape (rows,); that after the last for a null."""
+    pairs = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    places = pc.index_in(pairs.dictionary, value_set=values).fill_null(len(values)).to_numpy(zero_copy_only=False)
+    last = np.append(places, len(values)).astype("int32")
+    indices = pairs.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(pairs.dictionary))
+    return np.asarray(last[indices.to_numpy(zero_copy_only=False)])
 
 
 @dataclass
 class _Seen:
     kind: pa.DataType
-    tables: list[pa.Table] | None = field(default_factory=list)
+    tables: list[pa.Table] = field(default_factory=list)
     waiting: int = 0
+    full: bool = False
     least: Any = None
     most: Any = None
     nulls: int = 0
+    grid: bool = False
 
     def merge(self) -> pa.Table:
         """Distinct texts (`value`) and their counts (`rows`)."""
@@ -95,57 +119,56 @@ class Survey:
         """Takes the next rows."""
         self.rows += batch.num_rows
         for name in self.names:
-            array = plain_array(name, batch.column(name))
-            seen = self._seen.setdefault(name, _Seen(array.type))
-            seen.nulls += array.null_count
-            if _is_text(array.type):
-                _count(seen, array)
-            elif not pa.types.is_null(array.type):
-                ends = pc.min_max(array)
-                low, high = ends["min"].as_py(), ends["max"].as_py()
-                if low is not None:
-                    seen.least = low if seen.least is None else min(seen.least, low)
-                    seen.most = high if seen.most is None else max(seen.most, high)
+            self._look(name, batch.column(name))
+
+    def _look(self, name: str, array: pa.Array[Any]) -> None:
+        if not is_text(array.type):
+            array = plain_array(name, array)
+        kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+        seen = self._seen.setdefault(name, _Seen(kind))
+        seen.nulls += array.null_count
+        if is_text(array.type):
+            _count(seen, array)
+        elif not pa.types.is_null(array.type):
+            ends = pc.min_max(array)
+            low, high = ends["min"].as_py(), ends["max"].as_py()
+            if low is not None:
+                seen.least = low if seen.least is None else min(seen.least, low)
+                seen.most = high if seen.most is None else max(seen.most, high)
+            if pa.types.is_floating(array.type) and not seen.grid:
+                seen.grid = fractional(array.to_numpy(zero_copy_only=False))
 
     def result(self, missing: tuple[str, ...], rules: Mapping[str, Mapping[str, Any]]) -> dict[str, Known]:
         """Each column's rule, and its texts typed once and for all."""
-        return dict(self._known(missing, rules))
+        return {name: self._known(name, seen, missing, rules) for name, seen in self._seen.items()}
 
-    def _known(self, missing: tuple[str, ...], rules: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Known]]:
-        for name, seen in self._seen.items():
-            counts = seen.merge()
-            if seen.waiting > _MOST:
-                seen.tables = None
-            distinct, occurs = counts["value"].to_pandas(), counts["rows"].to_numpy()
-            if seen.tables is None:
-                rule = rules.get(name, {"kind": "text"})
-                column = find_rule(name, seen.kind, pd.Series([], dtype="str"), occurs, missing, {name: rule}).column
-                yield name, Known(column, None, None, np.zeros(0, bool), np.zeros(0, "uint64"), True)
-                continue
-            column = find_rule(name, seen.kind, distinct, occurs, missing, rules).column
-            if not _is_text(seen.kind):
-                varies = seen.least != seen.most or (seen.least is not None and seen.nulls > 0)
-                yield name, Known(column, None, None, np.zeros(0, bool), np.zeros(0, "uint64"), varies)
-                continue
-            values, bad = parse(pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True), column)
-            typed = arrow_array(values, ARROW[column.kind])
-            hashes = column_hashes(name, values)
-            varies = len(pc.unique(typed if seen.nulls else typed[:-1])) > 1
-            yield name, Known(column, arrow_array(distinct, seen.kind), typed, bad, hashes, varies)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    def _known(self, name: str, seen: _Seen, missing: tuple[str, ...], rules: Mapping[str, Mapping[str, Any]]) -> Known:
+        counts = seen.merge()
+        distinct, occurs = counts["value"].to_pandas(), counts["rows"].to_numpy()
+        found = find_rule(name, seen.kind, distinct, occurs, missing, rules)
+        told = (found.markers, found.notes)
+        if not is_text(seen.kind):
+            varies = seen.least != seen.most or (seen.least is not None and seen.nulls > 0)
+            return Known(found.column, varies, seen.grid and found.column.kind == "number", *told)
+        values, bad = parse(pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True), found.column)
+        typed = arrow_array(values, ARROW[found.column.kind])
+        grid = found.column.kind == "number" and fractional(typed.to_numpy(zero_copy_only=False))
+        if seen.full:
+            return Known(found.column, True, grid, *told)
+        hashes = column_hashes(name, values)
+        varies = len(pc.unique(typed if seen.nulls else typed[:-1])) > 1
+        return Known(found.column, varies, grid, *told, arrow_array(distinct, seen.kind), typed, bad, hashes)
 
 
 def _count(seen: _Seen, array: pa.Array[Any]) -> None:
-    """Adds a batch's texts to the counts; the tables of several batches are merged at once."""
-    if seen.tables is None:
+    """Adds a batch's texts to the counts; what a column is shows in the first 300,000 different ones."""
+    if seen.full:
         return
     counted: Any = pc.value_counts(array.drop_null())
-    seen.tables.append(pa.table({"value": counted.field(0), "rows": counted.field(1)}))
+    values = counted.field(0)
+    values = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+    seen.tables.append(pa.table({"value": values, "rows": counted.field(1)}))
     seen.waiting += len(counted)
     if seen.waiting > _WAITING:
         seen.merge()
-        if seen.waiting > _MOST:
-            seen.tables = None
+        seen.full = seen.waiting > _MOST

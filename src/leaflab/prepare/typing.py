@@ -18,7 +18,17 @@ from leaflab.scorer.columns import Column, parse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ARROW", "TypedColumn", "arrow_array", "encoded", "find_rule", "plain_array", "type_column"]
+__all__ = [
+    "ARROW",
+    "TypedColumn",
+    "arrow_array",
+    "encoded",
+    "find_rule",
+    "is_text",
+    "plain_array",
+    "refuse_infinite",
+    "type_column",
+]
 
 Rules = Mapping[str, Mapping[str, Any]]
 
@@ -68,7 +78,7 @@ def type_column(name: str, raw: pa.ChunkedArray[Any], missing: Sequence[str], ru
     counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
     found = find_rule(name, array.type, distinct, counts, missing, rules)
     values, bad = parse(distinct, found.column)
-    _refuse_infinite(name, distinct, values, bad)
+    refuse_infinite(name, distinct, bad)
     index = pa.array(codes, mask=codes < 0)
     typed = arrow_array(values, ARROW[found.column.kind])
     taken = typed.take(index)
@@ -105,7 +115,7 @@ def plain_array(name: str, raw: pa.ChunkedArray[Any]) -> pa.Array[Any]:
         or pa.types.is_null(kind)
         or pa.types.is_timestamp(kind)
         or pa.types.is_date(kind)
-        or _is_text(kind)
+        or is_text(kind)
     )
     if not fine:
         hint = f"leave it out with dataset.drop=[{name}], or unfold it into plain columns first"
@@ -113,13 +123,16 @@ def plain_array(name: str, raw: pa.ChunkedArray[Any]) -> pa.Array[Any]:
     return raw.combine_chunks() if isinstance(raw, pa.ChunkedArray) else raw
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds texts, with a dictionary or without."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
     """Codes (-1 for null) and the distinct values they point to; numbers and times stand for themselves."""
-    if _is_text(array.type):
+    if is_text(array.type):
         encoded = (array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array).dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
         return codes, pd.Series(encoded.dictionary.to_pandas(), dtype="str")
@@ -148,7 +161,7 @@ def find_rule(
 def _find(
     name: str, kind: pa.DataType, distinct: pd.Series[Any], counts: np.ndarray, missing: tuple[str, ...]
 ) -> Found:
-    if _is_text(kind) or pa.types.is_null(kind):
+    if is_text(kind) or pa.types.is_null(kind):
         return find_text(name, distinct, counts, missing)
     if pa.types.is_boolean(kind):
         return Found(Column(name, "boolean", missing=missing))
@@ -171,7 +184,8 @@ def _overruled(found: Column, rule: Mapping[str, Any]) -> Column:
     return replace(found, **given)
 
 
-def _refuse_infinite(name: str, raw: pd.Series[Any], values: pd.Series[Any], bad: np.ndarray) -> None:
+def refuse_infinite(name: str, raw: pd.Series[Any], bad: np.ndarray) -> None:
+    """Raises a DataError where a number is infinite: only a person knows what that means."""
     if raw.dtype.kind == "f" and bad.any() and np.isinf(raw[bad].to_numpy()).any():
         count = int(np.isinf(raw.to_numpy()).sum())
         hint = f"say that they mean missing: prepare.rules={{{name}: {{missing: [inf, -inf]}}}}"

@@ -11,7 +11,7 @@ from pydantic import Field
 from leaflab.errors import ConfigError, DataError
 from leaflab.identity import mixed
 from leaflab.option import option
-from leaflab.split.base import Split
+from leaflab.split.base import UNUSED, Split
 from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from leaflab.prepare.base import Prepared
 
-__all__ = ["TEST", "TRAIN", "VALID", "Sized", "check", "draws", "keys_of", "straddling"]
+__all__ = ["TEST", "TRAIN", "VALID", "Sized", "check", "draws", "keys_of", "settled"]
 
 TRAIN, VALID, TEST = 0, 1, 2
 
@@ -112,10 +112,22 @@ def check(parts: NDArray[np.int8], prepared: Prepared, *, test: bool) -> NDArray
     return parts
 
 
-def straddling(parts: NDArray[np.int8], prepared: Prepared) -> int:
-    """Rows whose near-duplicates stand in another part; a split by time, groups or a column cannot avoid them all."""
-    if prepared.keys is None:
-        return 0
+def settled(parts: NDArray[np.int8], prepared: Prepared) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Parts in which near-duplicates stand together, and the rows that leave for it.
+
+    Rows drawn by their keys stand together already; where time, groups or the table itself decide, those in the latest
+    part stay, so that the test part is as the split made it and no row changes its side of a moment.
+    """
+    near = prepared.near
+    if near is None or prepared.keys is None or not len(near):
+        return parts, np.zeros(0, dtype="int64")
     import pandas as pd
 
-    return int((pd.Series(parts).groupby(prepared.keys).transform("nunique") > 1).sum())
+    mine = pd.Series(parts[near])
+    latest = mine.groupby(prepared.keys[near]).transform("max")
+    leave = near[((mine >= 0) & (mine < latest)).to_numpy()]
+    if not len(leave):
+        return parts, leave
+    parts = parts.copy()
+    parts[leave] = UNUSED
+    return check(parts, prepared, test=False), leave

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_dataset", "load_dataset", "recipe_of", "write_dataset"]
 
-PREPARE_VERSION = 1
+PREPARE_VERSION = 2
 """Raised by hand when the same settings come to mean other rows."""
 
 

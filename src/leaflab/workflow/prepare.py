@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, cast
 from leaflab.errors import ConfigError
 from leaflab.identity import digest
 from leaflab.prepare.spill import Spill
-from leaflab.split.shares import straddling
+from leaflab.split.shares import settled
 from leaflab.values import PARTS, Dataset
 from leaflab.workflow.collect import collect
 from leaflab.workflow.datasets import find_dataset, load_dataset, recipe_of, write_dataset
 from leaflab.workflow.recording import Clock, record_prepare
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from leaflab.prepare.base import Prepared
     from leaflab.values import Raw
@@ -47,11 +49,11 @@ def prepare(lab: Lab, raw: Raw | None = None) -> Dataset:
         return known
     clock = Clock()
     with clock.step("clean"), Spill(lab.folder) as spill:
-        prepared, parts, apart = _streamed(lab, raw, spill) or _in_memory(lab, raw)
+        prepared, parts = _streamed(lab, raw, spill) or _in_memory(lab, raw)
     for note in prepared.notes:
         _log.info("  %s", note)
     with clock.step("digest"):
-        dataset = _dataset(lab, raw, prepared, parts, apart)
+        dataset = _dataset(lab, raw, prepared, parts)
     return record_prepare(lab, raw, prepared, dataset, lambda checked: write_dataset(lab.lake, checked, recipe), clock)
 
 
@@ -67,34 +69,33 @@ class _Proposal(str):
         return cls(text)
 
 
-_Divided = tuple["Prepared", Mapping[str, "pa.Table"], int]
-"""What was prepared, its parts, and how many rows have a near-duplicate in another part."""
+_Divided = tuple["Prepared", Mapping[str, "pa.Table"]]
+"""What was prepared, and its parts."""
 
 
 def _streamed(lab: Lab, raw: Raw, spill: Spill) -> _Divided | None:
     """The parts of a table too large for memory, which stay on disk."""
     table = f"raw/{raw.name}"
     stream = lab.prepare.streamed(raw.rows, lambda: lab.lake.stream(table, raw.version), lab.dataset, spill)
-    if stream is None or lab.split.aside:
-        return None
-    done = stream.run(lab.split, lab.seed)
-    return done.prepared, done.parts, 0
+    return None if stream is None else stream.run(lambda prepared: _assigned(lab, prepared), lab.split.aside)
 
 
 def _in_memory(lab: Lab, raw: Raw) -> _Divided:
     import pyarrow as pa
 
-    prepared = lab.prepare.clean(raw.table, lab.dataset, lab.split.aside)
-    codes = lab.split.assign(prepared, lab.seed)
-    apart = straddling(codes, prepared)
-    if apart:
-        _log.info("  %s rows have a near-duplicate in another part", f"{apart:,}")
-    return prepared, {part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)}, apart
+    prepared, codes = _assigned(lab, lab.prepare.clean(raw.table, lab.dataset, lab.split.aside))
+    return prepared, {part: prepared.table.filter(pa.array(codes == code)) for code, part in enumerate(PARTS)}
 
 
-def _dataset(lab: Lab, raw: Raw, prepared: Prepared, parts: Mapping[str, pa.Table], apart: int) -> Dataset:
+def _assigned(lab: Lab, prepared: Prepared) -> tuple[Prepared, NDArray[np.int8]]:
+    """The part of each row, and what is known after near-duplicates that stood apart were set aside."""
+    codes, apart = settled(lab.split.assign(prepared, lab.seed), prepared)
+    return prepared.set_aside(apart, "near_duplicate", "nearly the same row stands in a later part"), codes
+
+
+def _dataset(lab: Lab, raw: Raw, prepared: Prepared, parts: Mapping[str, pa.Table]) -> Dataset:
     rows = sum(table.num_rows for table in parts.values())
-    facts = {"notes": list(prepared.notes), "straddling": apart}
+    facts = {"notes": list(prepared.notes)}
     dataset = Dataset(
         name=raw.name,
         task=prepared.task,

@@ -1,0 +1,108 @@
+"""Rows that nearly repeat others: equal in all but their numbers, and those close together; in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["GRIDS", "cells", "companies", "earlier", "fractional", "widths"]
+
+GRIDS = 4
+_MOST = 0.1
+_AT_ONCE = 4_000_000
+_THREADS = 2
+
+
+def fractional(values: NDArray[np.float64]) -> bool:
+    """Whether some number is not whole: only such columns are compared on grids."""
+    return bool((np.nan_to_num(values) % 1 != 0).any())
+
+
+def widths(spreads: Mapping[str, float], digits: int) -> dict[str, float]:
+    """The width of each number's grid: 10^-digits of its standard deviation, as a power of ten; none without one."""
+    return {n: 10.0 ** (np.floor(np.log10(s)) - digits) for n, s in spreads.items() if np.isfinite(s) and s > 0}
+
+
+def cells(
+    base: NDArray[np.uint64], numbers: Mapping[str, NDArray[np.float64]], wide: Mapping[str, float], grid: int
+) -> NDArray[np.uint64]:
+    """A hash of each row that near rows share, shape (rows,).
+
+    Args:
+        base: hashes of the columns that must be equal, shape (rows,).
+        numbers: the others.
+        wide: their cells' widths.
+        grid: 0 to GRIDS - 1; each is shifted, so that two close values on either side of an edge still meet in one.
+    """
+    total = base.copy()
+    with np.errstate(invalid="ignore"):
+        for name, values in numbers.items():
+            cell = np.floor(values * (1 / wide[name]) + grid / GRIDS)
+            total += cell.astype("int64").view("uint64") * _salt(name)
+    return total
+
+
+@lru_cache(maxsize=4096)
+def _salt(name: str) -> np.uint64:
+    """An odd number of 64 bits: sums of multiples of several collide as rarely as hashes do."""
+    return np.uint64(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") | 1)
+
+
+def earlier(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows whose key came before, and for each the first row with it; sorted a share of the keys at a time."""
+    shares = 1 + len(keys) // _AT_ONCE
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = list(pool.map(lambda share: _earlier(keys, shares, share), range(shares)))
+    one, other = (np.concatenate(part) for part in zip(*found, strict=True))
+    return one, other
+
+
+def _earlier(keys: NDArray[np.uint64], shares: int, share: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rows = np.flatnonzero(keys % np.uint64(shares) == share) if shares > 1 else np.arange(len(keys))
+    values = keys[rows]
+    order = np.argsort(values)
+    values = values[order]
+    opens = np.append(True, values[1:] != values[:-1])[: len(values)]
+    if opens.all():
+        return rows[:0], rows[:0]
+    starts = np.flatnonzero(opens)
+    first = np.minimum.reduceat(order, starts)[np.cumsum(opens) - 1]
+    again = first != order
+    return rows[order[again]], rows[first[again]]
+
+
+def companies(
+    keys: Iterable[NDArray[np.uint64]], rows: int, moments: NDArray[Any] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that have near-duplicates, and for each the first row of its company; a friend's friend is a friend.
+
+    Where one company holds a tenth of all rows, its values are too few to tell rows apart: there is none then.
+
+    Args:
+        keys: one array a grid, shape (rows,).
+        rows: how many there are.
+        moments: their times, shape (rows,): the oldest of a company is then its first, whatever the order of rows.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    one, other = (np.concatenate(part) for part in zip(*map(earlier, keys), strict=True))
+    nodes, ends = np.unique(np.concatenate([one, other]), return_inverse=True)
+    if not len(nodes):
+        return nodes, nodes
+    links = coo_matrix((np.ones(len(one), bool), (ends[: len(one)], ends[len(one) :])), shape=(len(nodes),) * 2)
+    count, group = connected_components(links, directed=False)
+    order = np.lexsort((nodes, moments[nodes]) if moments is not None else (nodes,))[::-1]
+    first = np.empty(count, dtype="int64")
+    first[group[order]] = nodes[order]
+    if np.bincount(group).max() > _MOST * rows:
+        return nodes[:0], nodes[:0]
+    return nodes, first[group]
