@@ -265,8 +265,7 @@ def interpreter(method, work):
     if not (home / "ready").exists():
         uv = [sys.executable, "-m", "uv"]
         subprocess.run([*uv, "venv", "-q", str(home), "-p", f"{sys.version_info[0]}.{sys.version_info[1]}"], check=True)
-        into = {**os.environ, "VIRTUAL_ENV": str(home)}
-        subprocess.run([*uv, "pip", "install", "-q", *packages], check=True, env=into)
+        subprocess.run([*uv, "pip", "install", "-q", "--python", str(home), *packages], check=True)
         (home / "ready").touch()
     return str(home / "bin" / "python")
 
