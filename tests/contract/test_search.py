@@ -79,7 +79,9 @@ def test_every_refit_after_every_validation(refit, kind, task, puzzle, home):
     found, _ = searched(search, problem, home / "s")
     size = 1 if task == "regression" else problem.outputs
     assert found.predictor.predict(problem.matrix).size == 200 * size
-    assert len(found.predictor.models) == 1 if refit == "best" else len(found.predictor.models) >= 3
+    where = [part["fold"] for part in found.made]
+    assert len(found.predictor.models) == len(where)
+    assert where == [None] if refit == "best" else ({None} if refit == "blend" else {0, 1, 2}) <= set(where)
 
 
 @pytest.mark.parametrize(("kind", "facts"), [("group", {"group": 12}), ("time", {"temporal": True})])

@@ -101,3 +101,7 @@ class Model(ABC):
     def blends(self) -> bool:
         """Whether several fitted models may be averaged into one."""
         return False
+
+    def varies(self, params: Mapping[str, Any]) -> bool:
+        """Whether another seed makes another model."""
+        return False

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from leaflab.model.base import Fitted, Fold, Model, Problem
 from leaflab.model.parameters import DEFAULTS, check, divided
-from leaflab.model.portfolio import counts, portfolio
+from leaflab.model.portfolio import counts, fine, portfolio
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = ["LightGBM"]
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 _BY_METRIC = {"mae": "regression_l1", "mape": "mape"}
 _OF_CATEGORIES = {"cat_smooth", "cat_l2", "max_cat_to_onehot", "max_cat_threshold", "min_data_per_group"}
+_SHARES = ("feature_fraction", "feature_fraction_bynode", "bagging_fraction")
 _CURVE = 100
 
 
@@ -54,12 +55,17 @@ class LightGBM(Model):
     def blends(self) -> bool:
         return True
 
+    def varies(self, params: Mapping[str, Any]) -> bool:
+        given = {**self.params, **params}
+        return bool(given.get("extra_trees")) or any(given.get(share, 1.0) < 1.0 for share in _SHARES)
+
     def check(self, params: Sequence[str]) -> None:
         check(params)
 
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         left_out = set(self.params) | (set() if problem.categorical else _OF_CATEGORIES)
         left_out |= set() if counts(problem) and problem.metric.name == "rmse" else {"objective"}
+        left_out |= set() if fine(problem) else {"max_bin"}
         return {name: spec for name, spec in default.items() if name not in left_out}
 
     def portfolio(self, problem: Problem) -> list[dict[str, Any]]:

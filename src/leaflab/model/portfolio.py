@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from leaflab.model.base import Problem
 
-__all__ = ["counts", "portfolio"]
+__all__ = ["counts", "fine", "portfolio"]
 
 _FEW = 2_000
+_BINS = 255
+_SAMPLE = 20_000
 
 _SHALLOW = {
     "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.9
@@ -31,11 +35,21 @@ def counts(problem: Problem) -> bool:
     return problem.task == "regression" and problem.target.min() >= 0 and problem.target.max() > 0
 
 
+def fine(problem: Problem) -> bool:
+    """Whether a column of numbers has more distinct values than LightGBM's usual bins, so that more could tell more."""
+    rows = problem.matrix[:: max(1, len(problem.matrix) // _SAMPLE)]
+    numbers = (rows[:, i] for i in range(rows.shape[1]) if i not in problem.categorical)
+    return any(len(np.unique(column[~np.isnan(column)])) > _BINS for column in numbers)
+
+
 def portfolio(problem: Problem) -> list[dict[str, Any]]:
-    """LightGBM's defaults, then shallow, deep, randomised and column-sampled trees; a log link where it may fit."""
+    """LightGBM's defaults, then shallow, deep, randomised and column-sampled trees; a log link and finer bins where
+    they may fit."""
     few = problem.boundary < _FEW
     found: list[dict[str, Any]] = [{}, *(_SMALL if few else [_SHALLOW, _DEEP, _RANDOM, _SAMPLED])]
     if counts(problem) and problem.metric.name == "rmse":
         linked = _SMALL[0] if few else _SAMPLED
         found[2:2] = [{**linked, "objective": "poisson"}]
+    if not few and fine(problem):
+        found = [{**p, "max_bin": 1023} if p in (_DEEP, _SAMPLED) else p for p in found]
     return found

@@ -74,8 +74,8 @@ class Session:
         with self.executor.open(bench, len(self.problem.target)) as pool:
             kind = self.search.refit if self.search.pick == "best" else "fastest"
             kind = kind if self.model.blends else "best"
-            refit = Refit(kind, self.search.top, self.problem, cut, judged, pool, budget, self.stopping, self.place,
-                          self.search.within)  # fmt: skip
+            refit = Refit(kind, self.search.top, self.problem, self.model, cut, judged, pool, budget, self.stopping,
+                          self.place, self.search.within)  # fmt: skip
             driver = Driver(study, pool, budget, self.stopping, self.place, tuple(range(judged)), self._by,
                             refit.reserve, self.search.ordered, done)  # fmt: skip
             driver.run()

@@ -31,7 +31,7 @@ class Standard(Search):
         space: parameter to range, choices or fixed value.
         validation: what a trial is judged on: the validation part, or folds of training and validation part together.
         folds: folds in one cut.
-        refit: the final model: the best trial on all rows, its folds averaged, or a blend of the best trials' folds.
+        refit: the final model: the best trial on all rows, its folds averaged, or a blend of the best on all rows.
         top: configurations of a blend.
         bins: "shared" bins all rows once (bin edges see the validation rows, a mild leak); "per_fold" bins each fold.
         portfolio: whether strong configurations are tried first.

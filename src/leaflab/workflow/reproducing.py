@@ -124,7 +124,8 @@ def _made_again(
             if trial.tags.get("leaflab.state") == "deadline" and part["fold"] in (0, None) and rounds is None:
                 rounds = int(trial.metrics["model/rounds"])
             folder = Path(scratch) / str(place)
-            fit = Fit("", params, wanted, int(trial.tags["leaflab.seed"]), folder, rounds=rounds)
+            seed = part.get("seed", int(trial.tags["leaflab.seed"]))
+            fit = Fit("", params, wanted, seed, folder, rounds=rounds)
             fitted = bench.run(fit, lambda report: "")
             texts += [file.read_text(encoding="utf-8") for file in fitted.models]
             metrics = fitted.metrics

@@ -1,0 +1,126 @@
+"""What the final model is made of, and in which order its parts are fitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from leaflab.metric.regression import Rmse
+from leaflab.model.base import Fitted
+from leaflab.model.lightgbm import LightGBM
+from leaflab.search.budget import Budget
+from leaflab.search.refitting import Refit
+from leaflab.values import Trial
+
+ROWS = 100
+SAMPLED = {"bagging_fraction": 0.8}
+
+
+class _Pool:
+    """Answers one job at a time, `seconds` later on its own clock."""
+
+    size, threads = 2, 1
+
+    def __init__(self, clock, seconds):
+        self.clock, self.seconds, self.jobs, self._waiting = clock, seconds, [], []
+
+    def submit(self, number, fit):
+        fit.folder.mkdir(parents=True, exist_ok=True)
+        model = fit.folder / "booster.txt"
+        model.write_text(f"{fit.params} {fit.seed}")
+        scores = ()
+        if fit.folds != (None,):
+            scores = (fit.folder / "scores.npy",)
+            np.save(scores[0], np.zeros(20))
+        fitted = Fitted("complete", None, (), (10,), models=(model,), scores=scores)
+        self.jobs.append(fit)
+        self._waiting.append(SimpleNamespace(kind="done", number=number, result=fitted))
+
+    def events(self, seconds, decide):
+        event = self._waiting.pop(0)
+        self.clock[0] += self.seconds
+        yield event
+
+
+def _trial(folder: Path, number: int, params, scores, value):
+    folder = folder / f"{number:04d}"
+    folder.mkdir(parents=True)
+    (folder / "booster-0.txt").write_text(f"fold 0 of trial {number}")
+    np.save(folder / "scores-0.npy", scores)
+    facts = {"fit_seconds": 1.0, "rounds": 12.0, "rounds/0": 10.0}
+    return Trial(number, "complete", params, value, facts=facts, seed=7 * number, files=folder)
+
+
+@pytest.fixture
+def setting(tmp_path, monkeypatch):
+    clock = [100.0]
+    for module in ("refitting", "budget"):
+        monkeypatch.setattr(f"leaflab.search.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    truth = np.linspace(0, 1, ROWS)
+
+    def score(task, truth, scores, weight):
+        return {"rmse": Rmse().score(truth, scores, weight)}
+
+    problem = SimpleNamespace(task="regression", target=truth, weight=None, metric=Rmse(), score=score)
+    folds = [(np.arange(80), np.arange(80, ROWS)), (np.arange(20, ROWS), np.arange(20))]
+    trials = [
+        _trial(tmp_path / "t", 1, {}, truth[80:] + 0.05, 0.05),
+        _trial(tmp_path / "t", 2, SAMPLED, truth[80:] - 0.11, 0.11),
+        _trial(tmp_path / "t", 3, SAMPLED, truth[80:] + 5.0, 5.0),
+    ]
+
+    def made(kind, seconds=None, per_fit=0.0):
+        budget = Budget(seconds, 3, started=clock[0])
+        pool = _Pool(clock, per_fit)
+        stopping, place = SimpleNamespace(asked=False), SimpleNamespace(folder=tmp_path)
+        return Refit(kind, 4, problem, LightGBM(), folds, 1, pool, budget, stopping, place), pool, trials
+
+    return made
+
+
+def test_a_blend_is_fitted_on_all_rows_pass_by_pass_and_only_what_a_seed_changes_twice(setting):
+    refit, pool, trials = setting("blend")
+    final = refit.run(trials)
+    assert [(job.params, job.folds, job.seed, job.rounds) for job in pool.jobs] == [
+        ({}, (None,), 7, 12),
+        (SAMPLED, (None,), 14, 12),
+        (SAMPLED, (None,), 15, 12),
+    ]
+    assert [part["seed"] for part in final.made] == [7, 14, 15]
+    assert sum(final.weights) == pytest.approx(1)
+    assert final.metrics["oof/rmse"] < 0.02  # the two err in opposite directions; the third has no weight
+
+
+def test_the_best_alone_is_fitted_once(setting):
+    refit, pool, trials = setting("best")
+    assert [(m["trial"], m["fold"]) for m in refit.run(trials).made] == [(1, None)]
+    assert len(pool.jobs) == 1
+
+
+def test_a_bag_is_the_folds_of_the_best(setting):
+    refit, pool, trials = setting("bag")
+    assert [(m["trial"], m["fold"]) for m in refit.run(trials).made] == [(1, 0), (1, 1)]
+    assert [job.folds for job in pool.jobs] == [(1,)]
+
+
+def test_time_left_becomes_more_seeds(setting):
+    refit, pool, trials = setting("blend", seconds=1000.0)
+    refit.run(trials)
+    assert [job.seed for job in pool.jobs] == [7, 14, 15, 16, 17]
+
+
+def test_without_time_for_a_fit_the_trial_itself_is_the_model(setting):
+    refit, pool, trials = setting("blend", seconds=0.9)
+    final = refit.run(trials)
+    assert pool.jobs == []
+    assert final.texts == ("fold 0 of trial 1",)
+    assert final.members == ("trial 1 on the training rows, weight 1.00",)
+
+
+def test_what_cannot_end_in_time_is_not_begun(setting):
+    refit, pool, trials = setting("blend", seconds=5.0, per_fit=1.5)
+    refit.run(trials)
+    assert 2 <= len(pool.jobs) < 5
