@@ -12,6 +12,7 @@ from leaflab.metric.regression import Rmse
 from leaflab.model.base import Fitted
 from leaflab.model.lightgbm import LightGBM
 from leaflab.search.budget import Budget
+from leaflab.search.members import Members
 from leaflab.search.refitting import Refit
 from leaflab.values import Trial
 
@@ -57,7 +58,7 @@ def _trial(folder: Path, number: int, params, scores, value):
 @pytest.fixture
 def setting(tmp_path, monkeypatch):
     clock = [100.0]
-    for module in ("refitting", "budget"):
+    for module in ("members", "budget"):
         monkeypatch.setattr(f"leaflab.search.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
     truth = np.linspace(0, 1, ROWS)
 
@@ -76,7 +77,8 @@ def setting(tmp_path, monkeypatch):
         budget = Budget(seconds, 3, started=clock[0])
         pool = _Pool(clock, per_fit)
         stopping, place = SimpleNamespace(asked=False), SimpleNamespace(folder=tmp_path)
-        return Refit(kind, 4, problem, LightGBM(), folds, 1, pool, budget, stopping, place), pool, trials
+        members = Members(problem, folds, 1, pool, budget, stopping, place)
+        return Refit(kind, 4, problem, LightGBM(), members), pool, trials
 
     return made
 
@@ -124,3 +126,14 @@ def test_what_cannot_end_in_time_is_not_begun(setting):
     refit, pool, trials = setting("blend", seconds=5.0, per_fit=1.5)
     refit.run(trials)
     assert 2 <= len(pool.jobs) < 5
+
+
+def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_choice(setting, tmp_path):
+    refit, pool, trials = setting("blend")
+    held = np.linspace(0, 1, ROWS)[80:]
+    many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
+    final = refit.run([*trials, *many])  # 17 trials: the best two are looked at again
+    assert [job.folds for job in pool.jobs[:2]] == [(1,), (1,)]
+    assert {job.folds for job in pool.jobs[2:]} == {(None,)}
+    assert {part["trial"] for part in final.made} <= {1, 2}
+    assert pool.jobs[2].rounds == round(10 * ROWS / 80)

@@ -16,6 +16,7 @@ from leaflab.search.base import Fit, Found
 from leaflab.search.benches import Benches
 from leaflab.search.budget import Budget
 from leaflab.search.driving import Driver, counts, trial_of
+from leaflab.search.members import Members
 from leaflab.search.notes import notes
 from leaflab.search.refitting import Final, Refit
 from leaflab.search.study import Study, plain_of, trial_from
@@ -74,8 +75,8 @@ class Session:
         with self.executor.open(bench, len(self.problem.target)) as pool:
             kind = self.search.refit if self.search.pick == "best" else "fastest"
             kind = kind if self.model.blends else "best"
-            refit = Refit(kind, self.search.top, self.problem, self.model, cut, judged, pool, budget, self.stopping,
-                          self.place, self.search.within)  # fmt: skip
+            members = Members(self.problem, cut, judged, pool, budget, self.stopping, self.place)
+            refit = Refit(kind, self.search.top, self.problem, self.model, members, self.search.within)
             driver = Driver(study, pool, budget, self.stopping, self.place, tuple(range(judged)), self._by,
                             refit.reserve, self.search.ordered, done)  # fmt: skip
             driver.run()
