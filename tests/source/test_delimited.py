@@ -92,6 +92,24 @@ def test_a_late_value_of_another_type_widens_its_column(tmp_path: Path, late: st
 
 
 @pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("at", [0, 99])
+@pytest.mark.parametrize("code", ["00501", '"00501"', "-007", "12345678901234567890", " 00"])
+def test_codes_of_digits_are_text_wherever_the_first_one_stands(tmp_path: Path, at: int, code: str) -> None:
+    rows = [f"{10000 + i},{i / 2},05/03/2020,{i}" for i in range(100)]
+    rows[at] = f"{code},007.5,05/03/2020,0"
+    table, _ = read(write(tmp_path, "zip,x,day,n\n" + "\n".join(rows)))
+    assert [str(t) for t in table.schema.types] == ["string", "double", "string", "int64"]
+    found = table.column("zip").to_pylist()
+    assert (found[at], found[50]) == (code.strip('"'), "10050")
+    assert table.column("x").to_pylist()[at] == 7.5
+
+
+def test_a_zero_that_leads_nothing_is_a_number(tmp_path: Path) -> None:
+    table, _ = read(write(tmp_path, "n,x,t\n0,0.05,2020-01-01 00:05:00\n10,-0.01,2020-01-02 01:00:00\n-0,1e05,\n"))
+    assert [str(t) for t in table.schema.types] == ["int64", "double", "timestamp[us]"]
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_bad_lines_are_set_aside_with_number_reason_and_text(tmp_path: Path) -> None:
     lines = ["n,s", *[f"{i},v{i}" for i in range(40)]]
     lines[10], lines[20], lines[30] = "1,2,3", "only one", '7,"never closed'

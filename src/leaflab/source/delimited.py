@@ -13,6 +13,7 @@ from leaflab.errors import SourceError
 from leaflab.source import sniff
 from leaflab.source.blocks import Block, blocks
 from leaflab.source.format import Findings, Format, Surprise, wider
+from leaflab.source.numerals import codes
 from leaflab.source.salvage import rows_of, salvaged
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Delimited(Format):
 
     The first row names the columns. A column without a name and without a value is left out, rows wholly blank are
     dropped and counted, an empty field is a missing value. Types are those of the values: integers, floats, booleans,
-    times in ISO 8601, else text.
+    times in ISO 8601, else text; a column with codes (`00501`, more digits than an integer holds) is text.
 
     Args:
         delimiter: one character; None finds it from the head of each file.
@@ -163,9 +164,17 @@ def _parsed(data: bytes, layout: _Layout, types: Mapping[str, pa.DataType]) -> p
     import pyarrow as pa
     from pyarrow import csv
 
-    read = csv.ReadOptions(block_size=len(data) + 1, column_names=list(layout.names))
-    parse = csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
-    return csv.read_csv(cast(Any, pa.BufferReader(data)), read, parse, csv.ConvertOptions(column_types=dict(types)))
+    def table(kinds: Mapping[str, pa.DataType], only: Sequence[str] = ()) -> pa.Table:
+        read = csv.ReadOptions(block_size=len(data) + 1, column_names=list(layout.names))
+        parse = csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
+        convert = csv.ConvertOptions(column_types=dict(kinds), include_columns=list(only))
+        return csv.read_csv(cast(Any, pa.BufferReader(data)), read, parse, convert)
+
+    found = table(types)
+    text = codes(found, data, layout.delimiter, lambda names: table(dict.fromkeys(names, pa.string()), names))
+    if text & set(types):
+        raise Surprise(f"codes in {sorted(text)}")
+    return table({**types, **dict.fromkeys(text, pa.string())}) if text else found
 
 
 def _plain(column: Any) -> pa.DataType:
