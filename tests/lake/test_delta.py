@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -110,9 +111,28 @@ def test_an_append_refuses_new_columns_unless_they_may_be_added(lake: Delta) -> 
 
 def test_an_append_refuses_another_type(lake: Delta) -> None:
     lake.write("raw/t", pa.table({"a": [1]}))
-    with pytest.raises(LakeError, match=r"column 'a' is string and 'raw/t' keeps it as int64"):
-        lake.write("raw/t", pa.table({"a": ["x"]}), mode="append")
+    with pytest.raises(LakeError, match=r"column 'a' is double and 'raw/t' keeps it as int64"):
+        lake.write("raw/t", pa.table({"a": [0.5]}), mode="append")
+    with pytest.raises(LakeError, match=r"column 'a' is text where the table has int64"):
+        lake.write("raw/t", pa.table({"a": [None, "7"]}), mode="append")
     assert lake.read("raw/t").to_pylist() == [{"a": 1}]
+
+
+def test_a_column_without_any_value_fits_every_type(lake: Delta) -> None:
+    lake.write("raw/t", pa.table({"a": [1], "b": [True]}))
+    lake.write("raw/t", pa.table({"a": pa.nulls(1), "b": pa.nulls(1, pa.string())}), mode="append")
+    assert lake.read("raw/t").to_pylist() == [{"a": 1, "b": True}, {"a": None, "b": None}]
+
+
+def test_the_digest_of_an_appended_version_is_computed_once(lake: Delta, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.write("raw/t", TABLE)
+    version = lake.write("raw/t", TABLE, mode="append")
+    assert version.digest == ""
+    found = lake.digest(version)
+    assert found == digest(lake.read("raw/t")).table
+    assert [v.digest for v in lake.versions("raw/t")] == [digest(TABLE).table, found]
+    monkeypatch.setattr(Delta, "stream", None)
+    assert lake.digest(lake.current("raw/t")) == found
 
 
 @pytest.mark.parametrize(
@@ -254,11 +274,41 @@ def test_kill_nine_during_a_write_leaves_the_previous_version(lake: Delta) -> No
     assert lake.write("raw/t", TABLE.slice(1)).version == 1
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("columns", [None, ["b"]])
+def test_a_disk_without_room_is_one_sentence_and_nothing_half_written(
+    small_disk: Path, columns: list[str] | None
+) -> None:
+    lake = Delta(path=str(small_disk), partition_by=columns)
+    small = pa.table({"a": [1, 2], "b": [0, 1]})
+    lake.write("raw/t", small)
+    before = {p.relative_to(small_disk) for p in small_disk.rglob("*") if p.is_file()}
+    big = pa.table({"a": range(1_000_000), "b": [n % 3 for n in range(1_000_000)]})
+    for name in ("raw/t", "raw/new"):
+        with pytest.raises(LakeError, match=rf"table '{name}' in .* cannot be written \(.*No space left on device"):
+            lake.write(name, big)
+    assert {p.relative_to(small_disk) for p in small_disk.rglob("*") if p.is_file()} == before
+    assert lake.read("raw/t").equals(small)
+    assert lake.write("raw/t", small.slice(1)).version == 1
+
+
 _FULL = """
 import resource, signal, sys, pyarrow as pa
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 from leaflab.errors import LakeError
+from leaflab.identity import digest
 from leaflab.lake.delta import Delta
 import random
 try:

@@ -46,7 +46,7 @@ def test_a_table_and_a_query(database: str) -> None:
         {"id": 1, "price": 1.5, "who": "é", "at": "2020-01-01"},
         {"id": 2, "price": None, "who": None, "at": None},
     ]
-    assert reading.uri == database
+    assert reading.uri == f"{database}#orders"
     assert Sql(url=database, table="orders").default_name == "orders"
     assert drawn(Sql(url=database, query="SELECT id, 'a:b' AS t, id FROM orders WHERE id = 2;"))[0] == [
         {"id": 2, "t": "a:b", "id_2": 2}
@@ -72,6 +72,32 @@ def test_a_later_read_brings_each_new_row_once(database: str) -> None:
     assert drawn(source.after(again.mark()))[0] == []
     insert(database, [(1, 1, "too late", None)])
     assert drawn(source.after(again.mark()))[0] == []
+
+
+def test_a_mark_counts_for_its_own_table_and_column_only(database: str) -> None:
+    insert(database, [(1, 1, "a", None)])
+    source = Sql(url=database, table="orders", watermark="id")
+    _, reading = drawn(source)
+    for other in (
+        Sql(url=database, table="orders"),
+        Sql(url=database, table="orders", watermark="price"),
+        Sql(url=database, query="SELECT * FROM orders", watermark="id"),
+    ):
+        assert other.after(reading.mark()) is other
+
+
+def test_a_query_may_end_in_a_comment(database: str) -> None:
+    insert(database, [(1, 1, "a", None)])
+    source = Sql(url=database, query="SELECT * FROM orders -- all of them", watermark="id")
+    _, reading = drawn(source)
+    insert(database, [(2, 1, "b", None)])
+    assert [row["id"] for row in drawn(source.after(reading.mark()))[0]] == [2]
+
+
+def test_a_watermark_of_several_kinds_is_refused(database: str) -> None:
+    insert(database, [(1, 1, "a", None), ("x", 1, "b", None)])
+    with pytest.raises(SourceError, match=r"`source.watermark` must have values of one kind, got 'id'"):
+        drawn(Sql(url=database, table="orders", watermark="id"))
 
 
 def test_it_changes_nothing(database: str) -> None:

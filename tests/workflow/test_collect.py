@@ -14,6 +14,7 @@ import pytest
 
 from leaflab.errors import LakeError, SourceError
 from leaflab.identity import digest
+from leaflab.lake import care
 from leaflab.lake.delta import Delta
 from leaflab.source.file import File
 from leaflab.source.media import Images
@@ -100,6 +101,7 @@ def test_the_run_tells_what_came_in(lab: Any, tmp_path: Path) -> None:
         "rows/in": 3,
         "rows/out": 2,
         "rows/quarantined": 1,
+        "rows/table": 2,
     }
     assert run.inputs[0]["digest"] == raw.digest
     assert run.inputs[0]["source"] == "lake/raw/t@0"
@@ -175,6 +177,61 @@ def test_a_database_is_read_on_from_where_the_last_collect_ended(lab: Any, tmp_p
     assert raw.table.to_pydict() == {"id": [1, 2, 2, 3], "s": ["a", "b", "tied", "c"]}
     assert raw.digest == digest(raw.table).table
     assert collect(made).version == raw.version == 1
+
+
+def shop(folder: Path, *statements: str) -> str:
+    with closing(sqlite3.connect(folder / "shop.db")) as database, database:
+        for statement in statements:
+            database.execute(statement)
+    return f"sqlite:///{folder}/shop.db"
+
+
+def test_a_watermark_alone_reads_on(lab: Any, tmp_path: Path) -> None:
+    url = shop(tmp_path, "CREATE TABLE t (id INTEGER, s TEXT)", "INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    made = replace(lab("none"), source=Sql(url=url, table="t", watermark="id"))
+    collect(made)
+    shop(tmp_path, "UPDATE t SET s = 'changed' WHERE id = 1", "INSERT INTO t VALUES (3, NULL)")
+    raw = collect(made)
+    assert raw.table.to_pylist() == [{"id": 1, "s": "a"}, {"id": 2, "s": "b"}, {"id": 3, "s": None}]
+    version = made.lake.current("raw/t")
+    assert (version.meta["rows in"], version.mode, version.digest) == (1, "append", raw.digest)
+    run = next(r for r in made.tracking.search("exp") if r.inputs[0]["source"] == "lake/raw/t@1")
+    assert (run.metrics["rows/in"], run.metrics["rows/out"], run.metrics["rows/table"]) == (1, 1, 3)
+
+
+def test_a_mark_ends_with_the_table_it_was_made_of(lab: Any, tmp_path: Path) -> None:
+    url = shop(tmp_path, "CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1), (2)")
+    made = replace(lab("none"), source=Sql(url=url, table="t", watermark="id"))
+    collect(made)
+    care.compact(made.lake, "raw/t")
+    shop(tmp_path, "INSERT INTO t VALUES (3)")
+    assert collect(made).rows == 3
+    (tmp_path / "a.csv").write_text("id\n7\n")
+    collect(lab("a.csv"))
+    shop(tmp_path, "INSERT INTO t VALUES (4)")
+    assert collect(made).table.column("id").to_pylist() == [1, 2, 3, 4]
+
+
+def test_two_tables_of_one_database_do_not_share_a_name(lab: Any, tmp_path: Path) -> None:
+    url = shop(tmp_path, "CREATE TABLE t (id INTEGER)", "CREATE TABLE u (other TEXT)")
+    shop(tmp_path, "INSERT INTO t VALUES (1)", "INSERT INTO u VALUES ('x')")
+    collect(replace(lab("none"), source=Sql(url=url, table="t")))
+    with pytest.raises(SourceError, match=r"'raw/t' was collected from .*shop.db#t with other columns"):
+        collect(replace(lab("none"), source=Sql(url=url, table="u")))
+
+
+def test_a_table_is_divided_and_stays_so(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,site\n1,b\n2,a\n3,b\n")
+    raw = collect(lab("a.csv", partition_by="site"))
+    assert sorted(p.name for p in (tmp_path / "lake/raw/t").glob("site=*")) == ["site=a", "site=b"]
+    assert raw.table.to_pydict() == {"n": [2, 1, 3], "site": ["a", "b", "b"]}
+    assert raw.digest == digest(raw.table).table
+    assert collect(lab("a.csv", partition_by=["site"])).version == collect(lab("a.csv")).version == 0
+    (tmp_path / "a.csv").write_text("n,site\n4,a\n")
+    raw = collect(lab("a.csv", mode="append"))
+    assert (raw.table.column("n").to_pylist(), raw.digest) == ([2, 4, 1, 3], digest(raw.table).table)
+    with pytest.raises(LakeError, match=r"'raw/t' cannot be divided by 'nope'"):
+        collect(lab("a.csv", partition_by="nope"))
 
 
 def test_two_collects_at_once_bring_new_rows_once(lab: Any, tmp_path: Path) -> None:

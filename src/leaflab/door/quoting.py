@@ -6,8 +6,11 @@ import re
 
 __all__ = ["one_budget", "quote", "quoted"]
 
-_KEY = re.compile(r"^(\+{0,2})(dataset\.[\w.]+|source\.[\w.]+|input|output|current|[\w.]+\.why)=(.*)$", re.DOTALL)
-_LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns")
+_KEY = re.compile(
+    r"^(\+{0,2})(dataset\.[\w.]+|source\.[\w.]+|input|output|current|collect\.partition_by|[\w.]+\.why)=(.*)$",
+    re.DOTALL,
+)
+_LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns", "collect.partition_by")
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
 _TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
 

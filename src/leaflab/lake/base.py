@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from leaflab.identity import Digester
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +25,11 @@ class TableVersion:
         name: `raw/flights`, `dataset/flights/train`, `quarantine/flights`, `inference/flights`, …
         version: 0, 1, …
         rows: rows in this version.
-        digest: content digest of the whole table at this version, or "" where none was computed (appends).
+        digest: content digest of the whole table at this version; "" where none was computed yet (`Lake.digest`).
         meta: what the writer recorded (source uri, dataset manifest, …), as plain values.
         written: seconds since the epoch.
         size: bytes on disk of this version's files.
+        mode: "overwrite" or "append"; "" where another writer made it.
     """
 
     name: str
@@ -36,6 +39,7 @@ class TableVersion:
     meta: Mapping[str, Any] = field(default_factory=dict)
     written: float = 0.0
     size: int = 0
+    mode: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -81,6 +85,16 @@ class Lake(ABC):
         """The rows of one version, batch by batch."""
         return self.read(name, version, columns).to_reader()
 
+    def digest(self, version: TableVersion) -> str:
+        """The content digest of a version; where it was not computed yet, its rows are read for it."""
+        if version.digest:
+            return version.digest
+        stream = self.stream(version.name, version.version)
+        digester = Digester(stream.schema)
+        for batch in stream:
+            digester.update(batch)
+        return digester.result().table
+
     @abstractmethod
     def versions(self, name: str) -> list[TableVersion]:
         """The versions of a table, oldest first; empty where the table does not exist."""
@@ -89,6 +103,10 @@ class Lake(ABC):
     def pinned(self) -> bool:
         """Whether raw tables are read as they were (`lake.version`, `lake.as_of`) and not collected anew."""
         return False
+
+    def divided(self, columns: Sequence[str] | None) -> Lake:
+        """This lake, dividing the raw tables it writes by columns; None leaves each as it is."""
+        return self
 
     def current(self, name: str) -> TableVersion | None:
         """The version that `read` gives where none is named; None where the table does not exist.

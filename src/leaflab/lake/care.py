@@ -6,8 +6,9 @@ import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from leaflab.lake.store import actions
+from leaflab.lake.store import actions, divided_by
 
 if TYPE_CHECKING:
     from leaflab.lake.base import TableVersion
@@ -47,8 +48,8 @@ def waste(lake: Delta, name: str, *, days: float, history: bool) -> list[Waste]:
         current = set(actions(table).column("path").to_pylist())
         added, removed = _logged(lake, name)
         found = []
-        for info in store.files(name).get_file_info(FileSelector("")):
-            if not info.path.endswith(".parquet") or info.path in current:
+        for info in store.files(name).get_file_info(FileSelector("", recursive=True)):
+            if not info.path.endswith(".parquet") or info.path.startswith("_delta_log/") or info.path in current:
                 continue
             old = time.time() - max(info.mtime.timestamp(), removed.get(info.path, 0.0)) > days * _DAY
             if old and info.path not in added:
@@ -85,7 +86,7 @@ def compact(lake: Delta, name: str) -> TableVersion:
         table = store.must_open(name)
         before = store.versions(name)[table.version()]
         stream = lake.stream(name, table.version())
-        staged = stage(store.files(name), stream.schema, stream)
+        staged = stage(store.files(name), stream.schema, stream, divided_by(table))
         meta = {**before.meta, "compacted": before.version}
         return lake.commit(name, staged, "overwrite", {"digest": staged.digest.table, "meta": meta}, onto=table)
 
@@ -104,7 +105,7 @@ def _logged(lake: Delta, name: str) -> tuple[set[str], dict[str, float]]:
             entries = [json.loads(line) for line in stream.read().splitlines() if line.strip()]
         for entry in entries:
             if "add" in entry:
-                added.add(entry["add"]["path"])
+                added.add(unquote(entry["add"]["path"]))
             elif "remove" in entry:
-                removed[entry["remove"]["path"]] = entry["remove"].get("deletionTimestamp", 0) / 1000
+                removed[unquote(entry["remove"]["path"])] = entry["remove"].get("deletionTimestamp", 0) / 1000
     return added, removed

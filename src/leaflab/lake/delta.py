@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from leaflab.errors import LakeError
 from leaflab.lake.base import Lake, TableVersion
-from leaflab.lake.store import Store, actions
+from leaflab.lake.store import Store, actions, divided_by
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -44,12 +44,14 @@ class Delta(Lake):
         storage: options of the object store (keys, endpoint), as deltalake takes them.
         version: raw tables are read at this version instead of the newest.
         as_of: raw tables are read as they were at this time (local where it has no zone).
+        partition_by: columns that raw tables are divided by from the next write on; null leaves a table as it is.
     """
 
     path: str
     storage: dict[str, str] = field(default_factory=dict)
     version: Annotated[int, Field(ge=0)] | None = None
     as_of: datetime | None = None
+    partition_by: list[str] | None = None
 
     @property
     def pinned(self) -> bool:
@@ -78,23 +80,41 @@ class Delta(Lake):
         store = self.store
         with store.failures(name, "written"):
             newest = store.newest(name)
-            if mode == "overwrite" and digest and newest and newest.digest == digest:
-                return newest
             schema = kept_schema(data.schema, name)
+            columns = self._division(name, schema, mode)
+            same = newest if mode == "overwrite" and store.division(name) == columns else None
+            if digest and same and same.digest == digest:
+                return same
             if mode == "append" and newest:
                 schema = self._widened(name, schema, new_columns)
             batches = data.to_batches() if isinstance(data, pa.Table) else data
             try:
-                staged = stage(store.files(name), schema, kept(batches, schema))
+                staged = stage(store.files(name), schema, kept(batches, schema), columns)
             except BaseException:
                 store.tidy(name)
                 raise
-            found = digest or ("" if mode == "append" else staged.digest.table)
-            if mode == "overwrite" and newest and newest.digest == found:
+            given = digest if not columns else ""  # the rows of a divided table change their order
+            found = given or ("" if mode == "append" else staged.digest.table)
+            if same and same.digest == found:
                 staged.drop()
-                return newest
+                return same
             said = (meta() if callable(meta) else meta) or {}
             return self.commit(name, staged, mode, {"digest": found, "meta": dict(said)})
+
+    def _division(self, name: str, schema: pa.Schema, mode: str) -> tuple[str, ...]:
+        """The columns that a write divides a table by: those that are asked for, else those it is divided by."""
+        from leaflab.lake.division import checked
+
+        has, asked = self.store.division(name), self.partition_by if name.startswith("raw/") else None
+        columns = has or () if asked is None else tuple(asked)
+        if mode == "overwrite" or has is None:
+            return checked(columns, schema, name)
+        if columns != has:
+            by = " and ".join(map(repr, has)) or "nothing"
+            raise LakeError(
+                f"'{name}'", f"is divided by {by}", got=list(columns), hint="only an overwrite changes that"
+            )
+        return columns
 
     def _widened(self, name: str, new: pa.Schema, new_columns: str) -> pa.Schema:
         """The schema of a table with rows of a new schema appended; columns are added to the table where allowed."""
@@ -151,13 +171,16 @@ class Delta(Lake):
         # deltalake's own retry of an overwrite keeps what another writer added in between: it must not retry
         retries = None if mode == "append" else 0
         said = CommitProperties({"leaflab": json.dumps(note, default=str)}, max_commit_retries=retries)
-        schema = Schema.from_arrow(staged.schema)
-        if table is not None:
-            table.create_write_transaction(staged.actions, mode, schema, commit_properties=said)
+        schema, has = Schema.from_arrow(staged.schema), None if table is None else divided_by(table)
+        if table is not None and has == staged.columns:
+            table.create_write_transaction(staged.actions, mode, schema, list(has), commit_properties=said)
             return
+        if table is not None and mode == "append":
+            raise LakeError(f"'{name}'", "was divided anew while rows were appended", hint="append them again")
         create_table_with_add_actions(
-            self.store.where(name), schema, staged.actions, configuration=_KEEP_LOG,
-            storage_options=self.store.options or None, commit_properties=said,
+            self.store.where(name), schema, staged.actions, "error" if table is None else "overwrite",
+            list(staged.columns), configuration=_KEEP_LOG, storage_options=self.store.options or None,
+            commit_properties=said,
         )  # fmt: skip
 
     def read(self, name: str, version: int | None = None, columns: list[str] | None = None) -> pa.Table:
@@ -169,9 +192,10 @@ class Delta(Lake):
             return self._dataset(name, version).scanner(columns=columns).to_reader()
 
     def _dataset(self, name: str, version: int | None) -> Dataset:
-        """The files of a version in the order their rows were written; a column added later is null in older files."""
+        """The files of a version in the order of its rows."""
         import pyarrow as pa
-        import pyarrow.dataset as ds
+
+        from leaflab.lake.division import dataset
 
         table = self.store.must_open(name)
         if version is None and self._is_pinned(name):
@@ -181,10 +205,7 @@ class Delta(Lake):
         if version is not None and version != table.version():
             table.load_as_version(version)
         schema = pa.schema(table.schema().to_arrow())
-        paths: list[Any] = actions(table).column("path").to_pylist()
-        kind, files = ds.ParquetFileFormat(), self.store.files(name)
-        parts = [kind.make_fragment(path, files) for path in sorted(paths)]
-        return ds.FileSystemDataset(parts, schema, kind, files)
+        return dataset(self.store.files(name), schema, actions(table), divided_by(table))
 
     def versions(self, name: str) -> list[TableVersion]:
         with self.store.failures(name, "read"):
@@ -197,6 +218,16 @@ class Delta(Lake):
     def keep(self, file: Path, digest: str) -> None:
         with self.store.failures(f"media/{digest}", "written"):
             self.store.keep(file, digest)
+
+    def digest(self, version: TableVersion) -> str:
+        found = super().digest(version)
+        if not version.digest:
+            with self.store.failures(version.name, "written"):
+                self.store.remember(version, found)
+        return found
+
+    def divided(self, columns: Sequence[str] | None) -> Delta:
+        return self if columns is None else replace(self, partition_by=list(columns))
 
     def current(self, name: str) -> TableVersion | None:
         with self.store.failures(name, "read"):

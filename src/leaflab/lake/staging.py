@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leaflab.identity import Digest, Digester
+from leaflab.lake import division
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +21,7 @@ __all__ = ["Staged", "stage"]
 
 _ROWS_A_FILE = 4_000_000
 _ROWS_A_GROUP = 1 << 17
+_BUFFER = 256 << 20  # bytes of a divided table that wait until each part's rows are worth a file
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Staged:
 
     files: FileSystem
     schema: pa.Schema
+    columns: tuple[str, ...] = ()
     actions: list[AddAction] = field(default_factory=list)
     digest: Digest = field(default_factory=lambda: Digest(""))
     rows: int = 0
@@ -40,20 +43,28 @@ class Staged:
         self.actions.clear()
 
 
-def stage(files: FileSystem, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Staged:
+def stage(
+    files: FileSystem, schema: pa.Schema, batches: Iterable[pa.RecordBatch], columns: Sequence[str] = ()
+) -> Staged:
     """Writes batches to new files in row order; on any failure what was written is removed again.
 
     Names sort in the order of rows, within one call and between calls, so that a read gives rows back in the order
-    they were written.
+    they were written; with `columns` to divide by, part by part.
+
+    Raises:
+        LakeError: the table cannot be divided by these columns.
     """
-    staged = Staged(files, schema)
+    staged = Staged(files, schema, tuple(columns))
     digester = Digester(schema)
-    writer = _Writer(staged, schema)
+    writer = _Divider(staged, schema, columns) if columns else _Writer(staged, schema)
     try:
         for batch in batches:
-            digester.update(batch)
+            if not columns:
+                digester.update(batch)
             writer.write(batch)
-        writer.close(last=True)
+        writer.close()
+        for batch in writer.again():
+            digester.update(batch)
     except BaseException:
         writer.abandon()
         staged.drop()
@@ -73,32 +84,41 @@ class _Writer:
         self._path, self._rows = "", 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        if self._open is None:
-            self._start()
-        self._open.write_batch(batch, row_group_size=_ROWS_A_GROUP)
-        self._rows += batch.num_rows
+        self._add(batch)
         if self._rows >= _ROWS_A_FILE:
-            self.close()
+            self._end({})
 
-    def _start(self) -> None:
+    def close(self) -> None:
+        """Ends the file at hand; a table without rows still has one, so that its schema can be read anywhere."""
+        if self._open is None and not self._staged.actions:
+            self._add(self._schema.empty_table())
+        if self._open is not None:
+            self._end({})
+
+    def again(self) -> Iterable[pa.RecordBatch]:
+        """All rows once more, where they lie in another order than they came in."""
+        return ()
+
+    def _add(self, rows: Any, folder: str = "") -> None:
         import pyarrow.parquet as pq
 
-        self._path, self._rows = f"{self._prefix}-{len(self._staged.actions):05d}.parquet", 0
-        self._open = pq.ParquetWriter(self._path, self._schema, filesystem=self._staged.files)
+        if self._open is None:
+            name = f"{self._prefix}-{len(self._staged.actions):05d}.parquet"
+            self._path, self._rows = f"{folder}/{name}" if folder else name, 0
+            if folder:
+                self._staged.files.create_dir(folder, recursive=True)
+            self._open = pq.ParquetWriter(self._path, rows.schema, filesystem=self._staged.files)
+        self._open.write(rows, row_group_size=_ROWS_A_GROUP)
+        self._rows += rows.num_rows
 
-    def close(self, *, last: bool = False) -> None:
-        """Ends the file at hand; a table without rows still has one, so that its schema can be read anywhere."""
+    def _end(self, values: Mapping[str, Any]) -> None:
         from deltalake.transaction import AddAction
 
-        if self._open is None:
-            if not last or self._staged.actions:
-                return
-            self._start()
         self._open.close()
         self._open = None
-        size = self._staged.files.get_file_info(self._path).size
-        stats = json.dumps({"numRecords": self._rows})
-        self._staged.actions.append(AddAction(self._path, size, {}, time.time_ns() // 1_000_000, True, stats))
+        size, stats = self._staged.files.get_file_info(self._path).size, json.dumps({"numRecords": self._rows})
+        when, texts = time.time_ns() // 1_000_000, division.as_texts(values)
+        self._staged.actions.append(AddAction(self._path, size, texts, when, True, stats))
         self._staged.size += size
 
     def abandon(self) -> None:
@@ -110,3 +130,39 @@ class _Writer:
             with contextlib.suppress(Exception):
                 self._staged.files.delete_file(self._path)
             self._open = None
+
+
+class _Divider(_Writer):
+    """Files of the parts of a divided table: rows wait until there are many, then each part that has some gets one."""
+
+    def __init__(self, staged: Staged, schema: pa.Schema, columns: Sequence[str]) -> None:
+        super().__init__(staged, schema)
+        self._columns = list(columns)
+        self._waiting: list[pa.RecordBatch] = []
+        self._values: list[Mapping[str, Any]] = []
+        self._size = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        self._size += batch.nbytes
+        if self._size >= _BUFFER:
+            self.close()
+
+    def close(self) -> None:
+        import pyarrow as pa
+
+        table = pa.Table.from_batches(self._waiting, self._schema)
+        self._waiting, self._size = [], 0
+        for values, rows in division.parts(table, self._columns):
+            self._add(rows, division.folder(values))
+            self._end(values)
+            self._values.append(values)
+
+    def again(self) -> Iterable[pa.RecordBatch]:
+        import pyarrow as pa
+
+        found = {"path": pa.array([action.path for action in self._staged.actions], pa.string())}
+        for column in self._columns:
+            kind = self._schema.field(column).type
+            found[f"partition.{column}"] = pa.array([values[column] for values in self._values], kind)
+        return division.dataset(self._staged.files, self._schema, pa.table(found), self._columns).to_batches()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from leaflab.errors import LakeError
 from leaflab.lake.base import TableVersion
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyarrow.fs import FileSystem
 
-__all__ = ["Store", "note_of"]
+__all__ = ["Store", "actions", "divided_by", "note_of"]
 
 _NAME = re.compile(r"[\w][\w .-]*(/[\w][\w .-]*)*")
 _DEPTH = 4
+_DIGESTS = "_digests"  # beside the log; Delta Lake leaves alone what begins with a line below
 _PATIENCE = {"max_retries": "4", "retry_timeout": "20s"}
 
 
@@ -61,6 +63,10 @@ class Store:
     def tidy(self, name: str) -> None:
         """Removes the folders of a table that was not made after all."""
         folder = Path(self.where(name))
+        if "://" not in self.root and not (folder / "_delta_log").exists():
+            for inner in sorted(folder.rglob("*"), reverse=True):
+                with suppress(OSError):
+                    inner.rmdir()
         while "://" not in self.root and folder != Path(self.root):
             try:
                 folder.rmdir()
@@ -98,6 +104,11 @@ class Store:
             raise LakeError(f"'{name}'", f"is not in the lake '{self.path}'", hint="run `leaflab lake` to see what is")
         return table
 
+    def division(self, name: str) -> tuple[str, ...] | None:
+        """The columns that a table is divided by; None where there is no table."""
+        table = self.open(name)
+        return None if table is None else divided_by(table)
+
     def tables(self) -> list[str]:
         """Names of all tables."""
         if "://" not in self.root and not Path(self.root).is_dir():
@@ -118,11 +129,12 @@ class Store:
         """The versions of a table, oldest first; rows and bytes add up over appends."""
         table = self.open(name)
         found: list[TableVersion] = []
+        digests = self._digests(name)
         for entry in reversed([] if table is None else table.history()):
             note = note_of(entry)
             before = found[-1] if found and note.get("mode") == "append" else TableVersion(name, -1, 0)
             rows, size = before.rows + int(note.get("added", 0)), before.size + int(note.get("size", 0))
-            found.append(_version(name, entry, rows, size))
+            found.append(_version(name, entry, rows, size, digests))
         return found
 
     def newest(self, name: str) -> TableVersion | None:
@@ -131,7 +143,23 @@ class Store:
         if table is None:
             return None
         size = sum(actions(table).column("size_bytes").to_pylist())
-        return _version(name, table.history(1)[0], table.count(), size)
+        return _version(name, table.history(1)[0], table.count(), size, self._digests(name))
+
+    def remember(self, version: TableVersion, digest: str) -> None:
+        """Keeps a digest that was computed after its version was written, as the name of an empty file."""
+        files = self.files(version.name)
+        files.create_dir(_DIGESTS)
+        with files.open_output_stream(f"{_DIGESTS}/{version.version}-{digest}"):
+            pass
+
+    def _digests(self, name: str) -> dict[int, str]:
+        from pyarrow.fs import FileSelector
+
+        where = self.where(name)
+        if "://" not in where and not Path(where).is_dir():
+            return {}
+        kept = self._files_at(where).get_file_info(FileSelector(_DIGESTS, allow_not_found=True))
+        return {int(number): digest for number, _, digest in (info.base_name.partition("-") for info in kept)}
 
     def committed(self, name: str, ours: str) -> TableVersion | None:
         """The version that a commit made, found by the id it carries."""
@@ -174,10 +202,17 @@ def _reason(error: Exception) -> str:
 
 
 def actions(table: DeltaTable) -> pa.Table:
-    """The files of a table's version: `path`, `size_bytes`, `num_records`."""
+    """The files of a table's version: `path`, `size_bytes`, `num_records`, `partition.<column>`."""
     import pyarrow as pa
 
-    return pa.table(table.get_add_actions(flatten=True))
+    found = pa.table(table.get_add_actions(flatten=True))
+    paths = [unquote(path) for path in found.column("path").to_pylist()]  # the log writes them as parts of a URL
+    return found.set_column(found.column_names.index("path"), "path", pa.array(paths, pa.string()))
+
+
+def divided_by(table: DeltaTable) -> tuple[str, ...]:
+    """The columns that a table's version is divided by."""
+    return tuple(table.metadata().partition_columns)
 
 
 def note_of(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,14 +220,15 @@ def note_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(entry.get("leaflab") or "{}"))
 
 
-def _version(name: str, entry: Mapping[str, Any], rows: int, size: int) -> TableVersion:
-    note = note_of(entry)
+def _version(name: str, entry: Mapping[str, Any], rows: int, size: int, digests: Mapping[int, str]) -> TableVersion:
+    note, number = note_of(entry), int(entry["version"])
     return TableVersion(
         name=name,
-        version=int(entry["version"]),
+        version=number,
         rows=rows,
-        digest=str(note.get("digest", "")),
+        digest=str(note.get("digest", "")) or digests.get(number, ""),
         meta=note.get("meta", {}),
         written=entry["timestamp"] / 1000,
         size=size,
+        mode=str(note.get("mode", "")),
     )

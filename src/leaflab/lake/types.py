@@ -88,6 +88,10 @@ def kept(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Re
 def _cast(array: Any, field: Any) -> Any:
     import pyarrow as pa
 
+    if pa.types.is_string(array.type) and array.type != field.type:
+        if array.null_count < len(array):
+            raise LakeError(f"column {field.name!r}", f"is text where the table has {field.type}")
+        return pa.nulls(len(array), field.type)
     try:
         return array if array.type == field.type else array.cast(field.type)
     except pa.ArrowInvalid as error:
@@ -119,10 +123,11 @@ def joined(old: pa.Schema, new: pa.Schema, name: str, new_columns: str) -> tuple
 
 
 def _fits(new: pa.DataType, old: pa.DataType) -> bool:
+    """Whether values of one type go into a column of another; text goes where it turns out to be missing throughout."""
     import pyarrow as pa
 
     whole = pa.types.is_integer(new) and (pa.types.is_integer(old) or pa.types.is_floating(old))
-    return new == old or whole or (pa.types.is_floating(new) and pa.types.is_floating(old))
+    return new == old or whole or pa.types.is_string(new) or (pa.types.is_floating(new) and pa.types.is_floating(old))
 
 
 def _refusal(column: str, rule: str) -> LakeError:

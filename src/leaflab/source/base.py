@@ -78,6 +78,7 @@ class Reading:
         bad: lines set aside, complete only after the last batch.
         notes: sentences for the user (`3 blank rows dropped`).
         media: files to keep in the lake beside the rows.
+        rows: how many were drawn, counted by whoever draws them.
         mark: called after the last batch, how far the source was read, as JSON; None where it cannot tell.
     """
 
@@ -87,6 +88,7 @@ class Reading:
     bad: list[BadLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     media: list[Kept] = field(default_factory=list)
+    rows: int = 0
     mark: Callable[[], Any] | None = None
 
     def stream(self) -> pa.RecordBatchReader:

@@ -43,15 +43,11 @@ def _zero_leads(data: bytes, delimiter: str) -> bool:
     """Whether a field may begin with a zero and another digit; a field that only looks so may be text."""
     import numpy as np
 
-    cells = np.frombuffer(data, dtype="u1")
-    zeros = np.flatnonzero(cells[:-1] == ord("0"))
-    zeros = zeros[(cells[zeros + 1] - ord("0")) < 10]  # unsigned: what lies below "0" is large
-    if not len(zeros):
-        return False
+    cells = np.frombuffer(b"\n\n" + data, dtype="u1")
+    digit = cells - ord("0") < 10  # unsigned: what lies below "0" is large
+    at = np.flatnonzero(~digit[1:-2] & (cells[2:-1] == ord("0")) & digit[3:]) + 2
     starts = np.zeros(256, dtype=bool)
     starts[list(b'\n\r"' + delimiter.encode())] = True
-    led = starts.copy()
-    led[list(b" \t+-")] = True
-    before = np.where(zeros > 0, cells[zeros - 1], ord("\n"))
-    further = np.where(zeros > 1, cells[zeros - 2], ord("\n"))
-    return bool((starts[before] | (led[before] & (starts[further] | (further == ord(" "))))).any())
+    before, further = cells[at - 1], cells[at - 2]
+    signed = np.isin(before, list(b" \t+-")) & (starts[further] | (further == ord(" ")))
+    return bool((starts[before] | signed).any())

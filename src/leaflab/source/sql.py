@@ -31,7 +31,7 @@ _DRIVERS = {"psycopg": "postgres", "psycopg2": "postgres"}
 class Sql(Source):
     """Rows of a database, in chunks, inside one transaction that is rolled back.
 
-    With a watermark column and `collect.mode=append`, a later collect brings the rows that are new since then, each
+    With a watermark column a later collect of the same table or query brings the rows that are new since then, each
     once, also where several share a watermark; rows without a watermark count as new until they are collected.
 
     Exact decimals become floats; cast them to text in the query to keep every digit.
@@ -60,7 +60,8 @@ class Sql(Source):
         return _Rows(self, Watermark()).read()
 
     def after(self, mark: Any) -> Source:
-        return _Rows(self, Watermark.from_json(mark)) if self.watermark else self
+        ours = self.watermark is not None and isinstance(mark, dict) and mark.get("of") == _Rows(self, Watermark()).of
+        return _Rows(self, Watermark.from_json(mark)) if ours else self
 
 
 class _Rows(Source):
@@ -88,19 +89,26 @@ class _Rows(Source):
             return self._reading(_types(first), whole=False)
         if self._since.value is None:
             raise SourceError(self._what, "gave no rows")
-        return Reading(pa.schema([]), iter(()), self._uri, mark=self._since.to_json)
+        return Reading(pa.schema([]), iter(()), self._source, mark=self._since.to_json)
 
     def _reading(self, types: Mapping[str, pa.DataType], *, whole: bool) -> Reading:
         import pyarrow as pa
 
         schema, seen = as_text(pa.schema(list(types.items()))), Watermark(self._since.value)
-        reading = Reading(schema, self._batches(schema, seen, whole=whole), self._uri)
-        return replace(reading, mark=seen.to_json) if self._sql.watermark else reading
+        reading = Reading(schema, self._batches(schema, seen, whole=whole), self._source)
+        if self._sql.watermark is None:
+            return reading
+        return replace(reading, mark=lambda: {**seen.to_json(), "of": self.of})
 
     def _batches(self, schema: pa.Schema, seen: Watermark, *, whole: bool) -> Iterator[pa.RecordBatch]:
         column, known = self._sql.watermark, Watermark(self._since.value, self._since.rows.copy())
         for rows in self._chunks():
-            seen.see(rows, column)
+            try:
+                seen.see(rows, column)
+            except TypeError as error:
+                raise SourceError(
+                    "`source.watermark`", "must have values of one kind", got=column, hint="choose another column"
+                ) from error
             fresh = known.fresh(rows, column)
             try:
                 batch = batch_of(fresh, schema)
@@ -141,7 +149,7 @@ class _Rows(Source):
             return text, {}
         column = quote(sql.watermark)
         where = f"{column} >= :mark OR {column} IS NULL"
-        return f"SELECT * FROM ({text}) AS rows_ WHERE {where}", {"mark": self._since.value}
+        return f"SELECT * FROM (\n{text}\n) AS rows_ WHERE {where}", {"mark": self._since.value}
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -167,6 +175,15 @@ class _Rows(Source):
     def _what(self) -> str:
         asked = f"table '{self._sql.table}'" if self._sql.table else "the query"
         return f"{asked} of '{self._uri}'"
+
+    @property
+    def _source(self) -> str:
+        return f"{self._uri}#{self._sql.table or ' '.join(str(self._sql.query).split())}"
+
+    @property
+    def of(self) -> str:
+        """What a mark is a mark of."""
+        return f"{self._source} by {self._sql.watermark}"
 
     @property
     def _uri(self) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
 from leaflab.identity import fold
 from leaflab.source.base import Stream
-from leaflab.workflow.collecting import alone, keep_media, last_mark, lineage, raw_of, record, set_aside
+from leaflab.workflow.collecting import alone, keep_media, lineage, raw_of, reading_on, record, set_aside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +45,8 @@ def collect(lab: Lab) -> Raw:
 
         return collect_stream(lab, lab.source)
     with alone(lab):
-        written, reading = _source(lab, name).read().into(lambda reading: _write(lab, name, reading, before))
+        lab, source = _reading_on(lab, name)
+        written, reading = source.read().into(lambda reading: _write(lab, name, reading, before))
     raw = raw_of(lab, written, len(reading.bad))
     for note in reading.notes:
         _log.info("  %s", note)
@@ -52,14 +55,18 @@ def collect(lab: Lab) -> Raw:
     if lab.verb != "collect":
         _log.info("%s", raw)
     else:
-        record(lab, raw, written.meta.get("schema", {}), time.time() - started, {})
+        facts = {"rows/out": reading.rows}
+        record(lab, raw, written.meta.get("schema", {}), time.time() - started, facts)
     return raw
 
 
-def _source(lab: Lab, name: str) -> Source:
-    """The source, or what is new of it where rows are appended and it can tell."""
-    mark = last_mark(lab, name) if lab.collect.mode == "append" else None
-    return lab.source if mark is None else lab.source.after(mark)
+def _reading_on(lab: Lab, name: str) -> tuple[Lab, Source]:
+    """The source, or what is new of it where it can tell; and the lab, told whether its rows are appended."""
+    how = lab.collect
+    rest = lab.source if how.mode == "overwrite" else reading_on(lab.source, lab.lake.versions(name))
+    if how.mode == "auto":
+        how = replace(how, mode="overwrite" if rest is lab.source else "append")
+    return replace(lab, collect=how), rest
 
 
 def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -> TableVersion:
@@ -72,17 +79,20 @@ def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -
         return before
 
     def batches() -> Iterator[pa.RecordBatch]:
-        yield from () if first is None else (first,)
-        yield from reading.batches
+        for batch in reading.batches if first is None else chain((first,), reading.batches):
+            reading.rows += batch.num_rows
+            yield batch
         _quarantine(lab, reading)
         keep_media(lab, reading)
 
     def meta() -> dict[str, object]:
         mark = {"mark": reading.mark()} if reading.mark else {}
-        return {**lineage(reading.uri, reading.schema, len(reading.bad), notes=reading.notes), **mark}
+        return {**lineage(reading.uri, reading.schema, reading.rows, len(reading.bad), notes=reading.notes), **mark}
 
     stream = pa.RecordBatchReader.from_batches(reading.schema, batches())
-    return lab.lake.write(name, stream, mode=lab.collect.mode, meta=meta, new_columns=lab.collect.new_columns)
+    lake, how = lab.lake.divided(lab.collect.parts), lab.collect
+    mode: Any = how.mode
+    return lake.write(name, stream, mode=mode, meta=meta, new_columns=how.new_columns)
 
 
 def _quarantine(lab: Lab, reading: Reading) -> None:

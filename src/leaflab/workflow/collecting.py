@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from leaflab.identity import Digester
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Input, Metric, Raw, Tag
 
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from leaflab.lake.base import TableVersion
-    from leaflab.source.base import BadLine, Reading
+    from leaflab.source.base import BadLine, Reading, Source
     from leaflab.values import Item
     from leaflab.workflow.lab import Lab
 
-__all__ = ["alone", "keep_media", "last_mark", "lineage", "raw_of", "record", "set_aside"]
+__all__ = ["alone", "keep_media", "last_mark", "lineage", "raw_of", "reading_on", "record", "set_aside"]
 
 
 @contextmanager
@@ -35,16 +34,27 @@ def alone(lab: Lab) -> Iterator[None]:
 
 
 def last_mark(lab: Lab, table: str) -> Any:
-    """How far the source is read, as the newest version that knows says; None where none does."""
+    """How far a stream is read, as the newest version that knows says; None where none does."""
     marks = (version.meta["mark"] for version in reversed(lab.lake.versions(table)) if "mark" in version.meta)
     return next(marks, None)
 
 
-def lineage(uri: str, schema: pa.Schema, quarantined: int, **more: Any) -> Mapping[str, Any]:
-    """What a version records of where it came from."""
+def reading_on(source: Source, versions: Sequence[TableVersion]) -> Source:
+    """A source without the rows that a table has of it already, as far as it can tell; else the source itself."""
+    for version in reversed(versions):
+        rest = source.after(version.meta["mark"]) if "mark" in version.meta else source
+        replaced = version.mode == "overwrite" and "compacted" not in version.meta
+        if rest is not source or replaced:
+            return rest
+    return source
+
+
+def lineage(uri: str, schema: pa.Schema, rows: int, quarantined: int, **more: Any) -> Mapping[str, Any]:
+    """What a version records of where it came from; when is the time of its commit."""
     return {
         "uri": uri,
         "who": f"{getpass.getuser()}@{platform.node()}",
+        "rows in": rows + quarantined,
         "quarantined": quarantined,
         "schema": {field.name: str(field.type) for field in schema},
         **more,
@@ -92,17 +102,10 @@ def keep_media(lab: Lab, reading: Reading) -> None:
 
 def raw_of(lab: Lab, version: TableVersion, quarantined: int) -> Raw:
     """A version as what later verbs take; an appended one is digested whole."""
-    digest = version.digest
-    if not digest:
-        stream = lab.lake.stream(version.name, version.version)
-        digester = Digester(stream.schema)
-        for batch in stream:
-            digester.update(batch)
-        digest = digester.result().table
     return Raw(
         name=str(lab.dataset.name),
         version=version.version,
-        digest=digest,
+        digest=lab.lake.digest(version),
         load=lambda: lab.lake.read(version.name, version.version),
         uri=str(version.meta.get("uri", "")),
         rows=version.rows,
@@ -111,7 +114,15 @@ def raw_of(lab: Lab, version: TableVersion, quarantined: int) -> Raw:
 
 
 def record(lab: Lab, raw: Raw, schema: Mapping[str, str], seconds: float, facts: Mapping[str, float]) -> None:
-    """One MLflow run a version; collecting the same rows again continues it."""
+    """One MLflow run a version; collecting the same rows again continues it.
+
+    Args:
+        lab: the lab.
+        raw: the version.
+        schema: of its rows.
+        seconds: how long it took.
+        facts: further metrics, among them `rows/out`: how many rows this collect brought.
+    """
     key = f"collect {raw.name}@{raw.version} {raw.digest}"
     spec = RunSpec(lab.name, "collect", f"collect {raw.name}", key=key, adopt=True)
     with lab.tracking.start(spec) as run:
@@ -119,11 +130,9 @@ def record(lab: Lab, raw: Raw, schema: Mapping[str, str], seconds: float, facts:
 
 
 def _items(raw: Raw, schema: Mapping[str, str], seconds: float, facts: Mapping[str, float]) -> Iterator[Item]:
-    yield Metric("rows/in", raw.rows + raw.quarantined)
-    yield Metric("rows/out", raw.rows)
-    yield Metric("rows/quarantined", raw.quarantined)
-    yield Metric("time/collect_seconds", seconds)
-    for name, value in facts.items():
+    rows = facts["rows/out"]
+    counts = {"rows/in": rows + raw.quarantined, "rows/out": rows, "rows/quarantined": raw.quarantined}
+    for name, value in {**counts, "rows/table": raw.rows, "time/collect_seconds": seconds, **facts}.items():
         yield Metric(name, value)
     yield Tag("leaflab.source", raw.uri)
     yield Input(raw.name, raw.digest, "raw", f"lake/raw/{raw.name}@{raw.version}", raw.rows, schema)

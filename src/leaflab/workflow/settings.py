@@ -16,19 +16,27 @@ class Collect:
     """`collect.*`: how a source enters the lake.
 
     Args:
-        mode: "overwrite" makes the source the table's next version; "append" adds its rows.
+        mode: "overwrite" makes the source the table's next version; "append" adds its rows; "auto" appends what is new
+            where the source reads on from the last collect (`source.watermark`), and else overwrites.
         on_new_columns: what an append does with columns the table lacks; "auto" refuses them, except in a stream whose
             messages say themselves which fields they have.
+        partition_by: columns whose values divide the table into folders; null leaves it as it is, [] undivides it.
         seconds: how long a stream is collected; null until it is stopped.
         flush_seconds: how often a stream's rows are committed to the lake.
         flush_rows: how many at most in one commit.
     """
 
-    mode: Literal["overwrite", "append"] = "overwrite"
+    mode: Literal["auto", "overwrite", "append"] = "auto"
     on_new_columns: Literal["auto", "add", "refuse"] = "auto"
+    partition_by: list[str] | str | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
     flush_seconds: Annotated[float, Field(gt=0)] = 5.0
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
+
+    @property
+    def parts(self) -> list[str] | None:
+        """What the table is divided by."""
+        return [self.partition_by] if isinstance(self.partition_by, str) else self.partition_by
 
     @property
     def new_columns(self) -> Literal["add", "refuse"]:

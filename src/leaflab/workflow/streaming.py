@@ -73,7 +73,12 @@ def collect_stream(lab: Lab, source: Stream) -> Raw:
         raise SourceError(source.uri, "sent nothing that is a row", hint="look at its topics and source.mapping")
     raw = raw_of(lab, written, tally.bad)
     if lab.verb == "collect":
-        facts = {"rows/late": tally.late, "rows/repeated": tally.repeated, "messages": tally.messages}
+        facts = {
+            "rows/out": tally.rows,
+            "rows/late": tally.late,
+            "rows/repeated": tally.repeated,
+            "messages": tally.messages,
+        }
         record(lab, raw, written.meta.get("schema", {}), time.time() - started, facts)
     return raw
 
@@ -139,8 +144,9 @@ def _flush(lab: Lab, source: Stream, feed: Feed, tally: _Tally) -> bool:
     if drawn.rows is not None:
         units = source.payload.units
         more = {"mark": drawn.mark, **({"units": units} if units else {})}
-        meta = lineage(source.uri, drawn.rows.schema, tally.bad + len(drawn.bad), **more)
-        lab.lake.write(f"raw/{name}", drawn.rows, mode="append", meta=meta, new_columns="add")
+        meta = lineage(source.uri, drawn.rows.schema, drawn.rows.num_rows, len(drawn.bad), **more)
+        lake = lab.lake.divided(lab.collect.parts)
+        lake.write(f"raw/{name}", drawn.rows, mode="append", meta=meta, new_columns="add")
         feed.done()
     tally.add(drawn, max(time.monotonic() - started, lab.collect.flush_seconds))
     return drawn.messages >= lab.collect.flush_rows
