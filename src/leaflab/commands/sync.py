@@ -57,9 +57,8 @@ def sent(tracking: object) -> str:
     projector = tracking.projector
     count = projector.recover()
     if not projector.flush():
-        raise TrackingError(
-            f"The tracking store {tracking.uri}", "does not answer", hint="what is unsent is kept; try again later"
-        )
+        what = f"{count} runs stay" if count > 1 else "A run stays"
+        raise TrackingError(what, f"unsent ({projector.trouble})", hint="try again later")
     others = sorted(projector.elsewhere())
     told = [f"Unsent records for {uri} wait: leaflab sync --set tracking.uri={uri}" for uri in others]
     return "\n".join(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from leaflab.model.base import Fitted, Fold, Model, Problem
+from leaflab.model.meter import Meter
 from leaflab.model.parameters import DEFAULTS, check, divided
 from leaflab.model.portfolio import counts, fine, portfolio
 from leaflab.option import option
@@ -125,8 +125,8 @@ class _Work:
     def __init__(self, bench: LightGBMBench, job: Any, report: Callable[[Any], str], data: Any) -> None:
         self.bench, self.job, self.data, self._report = bench, job, data, report
         self.state = "complete"
-        self.started, self.cpu = time.monotonic(), time.process_time()
-        self.phases = {"fit_seconds": 0.0, "predict_seconds": 0.0, "bin_seconds": 0.0}
+        self.meter = Meter()
+        self.train: dict[str, float] = {}
         self.values: list[float] = []
         self.rounds: list[int] = []
         self.curve: list[tuple[int, float]] = []
@@ -143,18 +143,18 @@ class _Work:
 
         from leaflab.model.boosting import Judge, grow
 
-        clock = time.monotonic()
+        self.meter.restart()
         train, valid = self.data.datasets(self.data_params, number)
         judge = Judge(self.bench.metric, self.bench.task) if valid is not None else None
         metric = (judge.native or "None") if judge else "None"
         booster = lgb.Booster({**self.data_params, **self.params, "metric": metric}, train)
         if judge:
             booster.add_valid(valid, "valid")
-        clock = self._lap("bin_seconds", clock)
+        self.meter.lap("bin")
         rounds = self.job.rounds or self.bench.model.max_rounds
         end = self.job.deadline
         course = grow(booster, judge, rounds=rounds, patience=self._patience, deadline=end, report=self._told)
-        clock = self._lap("fit_seconds", clock)
+        self.meter.lap("fit")
         self.state = course.state
         self.curve = self.curve or course.curve
         self.rounds.append(course.best_round)
@@ -163,9 +163,9 @@ class _Work:
             self.values += [course.curve[-1][1]] if course.curve else []
             return
         if judge and judge.native:
-            self.phases[f"train/{judge.metric.name}"] = float(booster.eval_train()[0][2])
+            self.train[f"train/{judge.metric.name}"] = float(booster.eval_train()[0][2])
         self._keep(booster, number, course.best_round)
-        self._lap("predict_seconds", clock)
+        self.meter.lap("predict")
 
     def _keep(self, booster: Any, number: int | None, rounds: int) -> None:
         import numpy as np
@@ -203,25 +203,21 @@ class _Work:
         rate = float(self.params.get("learning_rate", 0.1))
         return asked if asked != "auto" else int(min(200, max(30, round(4 / rate))))
 
-    def _lap(self, phase: str, since: float) -> float:
-        now = time.monotonic()
-        self.phases[phase] += now - since
-        return now
-
     def fitted(self) -> Fitted:
         import numpy as np
 
         value = float(np.mean(self.values)) if self.values else None
         facts = {
-            **self.phases,
-            "cpu_seconds": time.process_time() - self.cpu,
+            **self.meter.facts,
+            **self.meter.totals,
+            **self.train,
             "best_iteration": float(np.mean(self.rounds)) if self.rounds else 0.0,
             "rounds": float(self.grown),
-            "model_bytes": float(self.bytes),
         }
+        facts |= {"size_bytes": float(self.bytes)} if self.models else {}
         judged = sum(len(rows) for rows, _ in self.judged)
         if judged:
-            facts["predict_ms_per_1k_rows"] = self.phases["predict_seconds"] * 1e6 / judged
+            facts["predict_ms_per_1k_rows"] = self.meter.facts["predict_seconds"] * 1e6 / judged
         return Fitted(self.state, value, tuple(self.values), tuple(self.rounds), self._metrics(), thinned(self.curve),
                       facts, tuple(self.models), tuple(self.scores))  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from leaflab.model.base import Fitted
+from leaflab.model.meter import Meter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,21 +55,23 @@ class PlainBench:
 
         data = self._store
         train, valid = data.rows(number)
-        clock = time.monotonic()
+        meter = Meter()
         predictor = self.learner.learn(data, np.asarray(train), self.task, self.outputs, job.params)
-        seconds = time.monotonic() - clock
+        meter.lap("fit")
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         name = "all" if number is None else str(number)
         text = json.dumps(predictor.to_json())
         model, kept = folder / f"predictor-{name}.json", folder / f"scores-{name}.npy"
         model.write_text(text, encoding="utf-8")
-        facts = {"fit_seconds": seconds, "model_bytes": float(len(text))}
+        size = {"size_bytes": float(len(text))}
         if not len(valid):
-            return Fitted("complete", None, facts=facts, models=(model,))
-        clock = time.monotonic()
+            return Fitted("complete", None, facts={**meter.facts, **meter.totals, **size}, models=(model,))
+        meter.restart()
         scores = predictor.predict(np.asarray(data.matrix[valid]))
-        facts["predict_ms_per_1k_rows"] = (time.monotonic() - clock) * 1e6 / len(valid)
+        meter.lap("predict")
+        facts = {**meter.facts, **meter.totals, **size}
+        facts["predict_ms_per_1k_rows"] = meter.facts["predict_seconds"] * 1e6 / len(valid)
         np.save(kept, scores)
         truth, weight = np.asarray(data.target[valid]), None if data.weight is None else data.weight[valid]
         value = self.metric.score(truth, scores, weight)

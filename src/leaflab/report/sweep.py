@@ -20,7 +20,7 @@ __all__ = ["SweepFacts", "effects", "sweep_report"]
 _HERE = Path(__file__).parent
 _NOTE = 7_400
 _CURVES, _BINS = 10, 8
-_COSTS = ("fit_seconds", "predict_ms_per_1k_rows", "bytes", "model_bytes", "rounds", "best_iteration")
+_COSTS = ("fit_seconds", "predict_ms_per_1k_rows", "size_bytes", "memory/peak_bytes", "rounds", "best_iteration")
 
 
 @dataclass(frozen=True)

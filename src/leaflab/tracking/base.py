@@ -66,7 +66,10 @@ class Record:
 class Run(ABC):
     """An open run. As a context it ends FINISHED, FAILED with the traceback, or KILLED when interrupted."""
 
-    id: str
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """The store's id of this run."""
 
     @abstractmethod
     def log(self, items: Iterable[Item]) -> None:
@@ -75,6 +78,10 @@ class Run(ABC):
     @abstractmethod
     def child(self, spec: RunSpec, items: Iterable[Item], *, status: Status, started: float, ended: float) -> None:
         """Records a finished child run whole, once: a child whose key is there already is left as it is."""
+
+    @abstractmethod
+    def register(self, name: str, tags: Mapping[str, str]) -> Version | None:
+        """Registers the run's newest model as the challenger; None where the store is away and will do so later."""
 
     @abstractmethod
     def end(self, status: Status) -> None:
@@ -104,6 +111,14 @@ class Registry(ABC):
     @abstractmethod
     def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
         """Makes a version of the newest model of a run; the same run's model is registered once."""
+
+    def challenge(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
+        """Registers the newest model of a run and makes it the challenger, unless it is the champion."""
+        made = self.register(name, run_id, tags)
+        champion = self.version(name, alias="champion")
+        if champion is None or champion.number != made.number:
+            self.point(name, "challenger", made.number)
+        return self.version(name, number=made.number) or made
 
     @abstractmethod
     def version(self, name: str, *, alias: str | None = None, number: int | None = None) -> Version | None:

@@ -79,7 +79,7 @@ class ClientWriter(Writer):
             self._experiments[name] = found.experiment_id
         return self._experiments[name]
 
-    def begin(self, spec: RunSpec, handed: str = "") -> str:
+    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None) -> str:
         experiment_id = self.experiment(spec.experiment)
         given = self.client.get_run(handed) if handed else None
         places = {experiment_id, given.info.experiment_id} if given else {experiment_id}
@@ -91,7 +91,7 @@ class ClientWriter(Writer):
             self.client.update_run(run.info.run_id, status="RUNNING", name=spec.name)
             self.log(run.info.run_id, Batch(tags=tags_of(spec)))
             return str(run.info.run_id)
-        made = self.client.create_run(experiment_id, int(time.time() * 1000), tags_of(spec), spec.name)
+        made = self.client.create_run(experiment_id, int((started or time.time()) * 1000), tags_of(spec), spec.name)
         return str(made.info.run_id)
 
     def log(self, run_id: str, batch: Batch) -> None:

@@ -150,9 +150,15 @@ def _keyed(shelf: _Shelf, spec: RunSpec) -> _Stored | None:
 
 class _MemoryRun(Run):
     def __init__(self, stored: _Stored, shelf: _Shelf) -> None:
-        self.id = stored.id
         self._stored = stored
         self._shelf = shelf
+
+    @property
+    def id(self) -> str:
+        return self._stored.id
+
+    def register(self, name: str, tags: Mapping[str, str]) -> Version | None:
+        return _MemoryRegistry(self._shelf).challenge(name, self.id, tags)
 
     def log(self, items: Iterable[Item]) -> None:
         self._stored.add(batched(items))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -20,25 +21,35 @@ from leaflab.tracking.schema import is_known
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["current", "locked", "opened", "quiet", "told"]
+__all__ = ["AWAY", "current", "locked", "opened", "quiet", "told"]
+
+AWAY = "does not answer"
+"""The rule of the error of a store that may yet come back."""
 
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_DISABLE_AGENT_HINT": "1",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the writer itself waits for a server, and spools meanwhile
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _SENTENCES = (
-    (("out-of-date database schema", "Can't locate revision"), "has the schema of another MLflow",
+    (r"out-of-date database schema|Can't locate revision", "has the schema of another MLflow",
      "stop its users, back it up and run `mlflow db upgrade`; one made by a newer MLflow needs that MLflow"),
-    (("401", "UNAUTHENTICATED", "not authenticated"), "refuses the credentials",
+    (r"error code 401|UNAUTHENTICATED|not authenticated|authentication failed", "refuses the credentials",
      "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
-    (("403", "PERMISSION_DENIED"), "does not permit this", "ask for access to the experiment or model"),
-    (("readonly", "read-only", "PermissionError"), "cannot be written", "give yourself write access to it"),
-    (("disk is full", "No space left"), "has no space left on its disk", "make room, or `leaflab clean`"),
-    (("Max retries", "Connection"), "does not answer", "check its address and that it runs"),
+    (r"Invalid Host header", "does not know itself by this name", "start it with --allowed-hosts"),
+    (r"error code 403|PERMISSION_DENIED|AccessDenied|\(403\)", "does not permit this",
+     "ask for access to the experiment, the model or the bucket"),
+    (r"readonly|read-only|PermissionError", "cannot be written", "give yourself write access to it"),
+    (r"disk is full|No space left", "has no space left on its disk", "make room, or `leaflab clean`"),
+    (r"error code 404", "is no MLflow server", "check its address"),
+    (r"Max retries|Connection(Error| refused| reset| aborted)|[Tt]imed? ?out|Could not connect|server closed the conn"
+     r"|is starting up|is shutting down|Unable to locate credentials", AWAY, "check its address and that it runs"),
 )  # fmt: skip
+_UNWELL = re.compile(r"INTERNAL_ERROR|TEMPORARILY_UNAVAILABLE|error code 5\d\d")
 _BUSY_MS = 60_000
 _clients: dict[str, MlflowClient] = {}
 _opening = threading.RLock()
@@ -47,7 +58,7 @@ _makers: list[subprocess.Popen[bytes]] = []
 
 
 def quiet() -> None:
-    """Settles MLflow's environment before it is imported: no telemetry, no hints, short waits."""
+    """Settles MLflow's environment before it is imported: no telemetry, hints, links or bars, and short waits."""
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
 
@@ -191,14 +202,19 @@ def told(uri: str) -> Iterator[None]:
 
 
 def explained(error: BaseException, uri: str) -> TrackingError | None:
-    """The sentence for an error of the store; None where the error is not the store's."""
-    kind, text = type(error).__module__.partition(".")[0], masked(str(error))
-    if kind not in ("mlflow", "sqlalchemy", "requests", "urllib3", "sqlite3") and not isinstance(error, OSError):
+    """The sentence for an error of the store; None where the error is ours.
+
+    Files may lie anywhere, so whatever a library for them raises is the store's; only Python's own errors are bugs.
+    """
+    kind, text = type(error).__module__.partition(".")[0], masked(f"{type(error).__name__}: {error}")
+    if kind in ("builtins", "leaflab") and not isinstance(error, OSError):
         return None
-    subject, first = f"The tracking store {masked(uri)}", next(iter(text.strip().splitlines()), kind)
+    subject, first = f"The tracking store {masked(uri)}", next(iter(masked(str(error)).strip().splitlines()), kind)
     for marks, rule, hint in _SENTENCES:
-        if any(mark in text for mark in marks) or type(error).__name__ in marks:
+        if re.search(marks, text):
             return TrackingError(subject, rule, hint=hint)
     if kind in ("requests", "urllib3"):
-        return TrackingError(subject, "does not answer", hint="check its address and that it runs")
+        return TrackingError(subject, AWAY, hint="check its address and that it runs")
+    if _UNWELL.search(text):
+        return TrackingError(subject, AWAY, hint=f"its server says: {first[:300]}")
     return TrackingError(subject, f"failed ({first[:300]})")

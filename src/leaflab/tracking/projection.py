@@ -5,23 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from leaflab.errors import LeaflabError
+from leaflab.errors import TrackingError
 from leaflab.tracking.address import is_server, masked, sqlite_file
 from leaflab.tracking.base import RunSpec, Status
 from leaflab.tracking.batch import Batch
-from leaflab.tracking.opening import told
-from leaflab.tracking.spool import End, Op, Spool, found
+from leaflab.tracking.opening import AWAY, told
+from leaflab.tracking.registry import MlflowRegistry
+from leaflab.tracking.spool import End, Op, Register, Spool, found
 from leaflab.tracking.writer import Child, Writer
 
 __all__ = ["Projector"]
 
 _log = logging.getLogger(__name__)
 _GROUP, _SERVER_GROUP, _LINGER = 32, 8, 0.15
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _LAST_TRY = 0.5, 30.0, 3.0
 _NO = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST", "INVALID_STATE")
 
 
@@ -43,7 +47,8 @@ class Projector:
         self._thread: threading.Thread | None = None
         self._hurry = 0
         self._failing = 0.0
-        self._progress = time.monotonic()
+        self._error: TrackingError | None = None
+        self._progress = 0.0
 
     @property
     def _store(self) -> str:
@@ -67,39 +72,51 @@ class Projector:
         return 30.0 if is_server(self.uri) else 60.0
 
     def begin(self, spec: RunSpec, handed: str = "") -> Spool:
-        """Opens a run in the store, and its spool; takes up what processes that died have left.
+        """Opens a run and its spool; takes up what processes that died have left.
+
+        A server that is away holds nothing up: the run begins in its spool, and in the store when that answers.
 
         Raises:
-            TrackingError: the store cannot be reached or written.
+            TrackingError: the store refuses, or cannot be written.
         """
-        with told(self.uri):
-            run_id = self._open().begin(spec, handed)
-        self.recover(keep=run_id)
-        head = {"uri": self._store, "run_id": run_id, "experiment": spec.experiment, "name": spec.name}
+        head: dict[str, Any] = {"uri": self._store, "experiment": spec.experiment, "name": spec.name}
+        try:
+            with told(self.uri):
+                head["run_id"] = self._open().begin(spec, handed)
+        except TrackingError as error:
+            if error.rule != AWAY or sqlite_file(self.uri):
+                raise
+            self._complain(error)
+            spec = spec if spec.key else replace(spec, key=uuid.uuid4().hex)  # begun twice, it is still one run
+            head |= {"run_id": uuid.uuid4().hex, "spec": {**vars(spec), "tags": dict(spec.tags)}}
+            head |= {"handed": handed, "started": time.time()}
+        self.recover(keep=head["run_id"], key=spec.key)
         spool = Spool.create(self._root, head)
         self._attach(spool)
         return spool
 
-    def finished(self, run_id: str) -> frozenset[str]:
-        """Keys of the children of a run that are recorded whole."""
+    def finished(self, spool: Spool) -> frozenset[str]:
+        """Keys of the children of a run that are recorded whole, as far as the store says."""
+        if spool.unknown:
+            return frozenset()
         with told(self.uri):
-            return frozenset(self.writer.finished(run_id))
+            return frozenset(self.writer.finished(spool.run_id))
 
     def thin(self, run_id: str, keep: int) -> None:
         """Removes the models of a sweep's trials beyond the best."""
         with told(self.uri):
             self.writer.thin(run_id, keep)
 
-    def recover(self, keep: str = "") -> int:
-        """Takes up the spools of dead processes and ends their runs; run `keep` goes on."""
+    def recover(self, keep: str = "", key: str = "") -> int:
+        """Takes up the spools of dead processes and ends their runs; run `keep`, or the one of `key`, goes on."""
         count = 0
         for spool in found(self._root):
             if spool.head["uri"] != self._store:
                 spool.close(remove=False)
                 continue
-            if not spool.ended and spool.run_id != keep:
+            spool.goes_on = spool.run_id == keep or bool(key and spool.key == key)
+            if not spool.ended and not spool.goes_on:
                 spool.append(End("KILLED", (spool.folder / "log.jsonl").stat().st_mtime))
-            spool.goes_on = spool.run_id == keep
             self._attach(spool)
             count += 1
         return count
@@ -120,20 +137,28 @@ class Projector:
             self._changed.notify_all()
 
     def flush(self, spool: Spool | None = None) -> bool:
-        """Waits until everything is recorded; False when the store makes no progress for `patience` seconds."""
+        """Waits until everything is recorded; False when the store makes no progress for `patience` seconds.
+
+        A store that has been away for so long already, or never answered, is asked once more and not waited for.
+        """
         with self._changed:
             self._hurry += 1
-            self._progress = time.monotonic()
+            asked = time.monotonic()
             self._changed.notify_all()
             try:
                 while any(s.waiting for s in ([spool] if spool else self._spools)):
-                    if time.monotonic() - self._progress > self.patience:
+                    if self._hopeless(asked):
                         return False
                     self._changed.wait(0.5)
                 self._settle()
             finally:
                 self._hurry -= 1
         return True
+
+    def _hopeless(self, asked: float) -> bool:
+        now, dead = time.monotonic(), self._failing and not self._progress
+        silent = now - max(self._progress, self._failing or asked)
+        return now - asked > min(_LAST_TRY, self.patience) and (bool(dead) or silent > self.patience)
 
     def end(self, spool: Spool, status: Status) -> bool:
         """Ends a run and waits; False, with a word to the user, when the store has not taken everything."""
@@ -144,9 +169,21 @@ class Projector:
                 self._spools.remove(spool)
         spool.close(remove=sent)
         if not sent:
-            _log.warning("%s does not answer: run %s waits in .leaflab/spool; `leaflab sync` sends it later.",
-                         masked(self.uri), spool.head["name"])  # fmt: skip
+            _log.warning("Run '%s' is unsent (%s) and waits in .leaflab/spool: `leaflab sync` sends it later.",
+                         spool.head["name"], self.trouble)  # fmt: skip
         return sent
+
+    @property
+    def trouble(self) -> str:
+        """Why the store takes nothing: its name and what it does."""
+        return f"{masked(self.uri)} {self._error.rule if self._error else 'is too slow'}"
+
+    def _complain(self, error: TrackingError) -> None:
+        """Says once that the store is away."""
+        if not self._failing:
+            _log.warning("%s What is logged meanwhile is kept in .leaflab/spool.", error)
+            self._failing = time.monotonic()
+        self._error = error
 
     def _attach(self, spool: Spool) -> None:
         with self._changed:
@@ -164,11 +201,9 @@ class Projector:
                     self._carry(spool, self.writer)
                 if self._failing:
                     _log.info("%s answers again.", masked(self.uri))
-                self._failing, pause = 0.0, _FIRST_PAUSE
-            except LeaflabError as error:
-                if not self._failing:
-                    _log.warning("%s What is logged meanwhile is kept in .leaflab/spool.", error)
-                self._failing = self._failing or time.monotonic()
+                self._failing, self._error, pause = 0.0, None, _FIRST_PAUSE
+            except TrackingError as error:
+                self._complain(error)
                 with self._changed:
                     self._changed.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -195,9 +230,11 @@ class Projector:
 
     def _carry(self, spool: Spool, writer: Writer) -> None:
         """Records the next operations of a spool and acknowledges them."""
+        if spool.unknown:
+            spool.begun(writer.begin(*spool.unknown))
         for group in _groups(spool.read(_SERVER_GROUP if is_server(self.uri) else _GROUP)):
             try:
-                _apply(writer, spool, [op for op, _ in group])
+                self._apply(writer, spool, [op for op, _ in group])
             except Exception as error:
                 if not _refused(error):
                     raise
@@ -208,10 +245,24 @@ class Projector:
                 self._progress = time.monotonic()
                 self._changed.notify_all()
 
+    def _apply(self, writer: Writer, spool: Spool, ops: list[Op]) -> None:
+        children = [op for op in ops if isinstance(op, Child)]
+        if children:
+            writer.children(spool.run_id, children)
+            return
+        for op in ops:
+            match op:
+                case Batch():
+                    writer.log(spool.run_id, op)
+                case Register(name, tags):
+                    MlflowRegistry(self.uri).challenge(name, spool.run_id, tags)
+                case End(status, at) if not spool.goes_on:
+                    writer.end(spool.run_id, status, at)
+
     def _alone(self, writer: Writer, spool: Spool, op: Op) -> None:
         """Records one operation, or sets it aside where the store will never have it."""
         try:
-            _apply(writer, spool, [op])
+            self._apply(writer, spool, [op])
         except Exception as error:
             if not _refused(error):
                 raise
@@ -228,23 +279,10 @@ def _groups(ops: Iterable[tuple[Op, int]]) -> Iterator[list[tuple[Op, int]]]:
         yield from [pairs] if together else [[pair] for pair in pairs]
 
 
-def _apply(writer: Writer, spool: Spool, ops: list[Op]) -> None:
-    children = [op for op in ops if isinstance(op, Child)]
-    if children:
-        writer.children(spool.run_id, children)
-        return
-    for op in ops:
-        if isinstance(op, Batch):
-            writer.log(spool.run_id, op)
-        elif isinstance(op, End) and not spool.goes_on:
-            writer.end(spool.run_id, op.status, op.at)
-
-
 def _refused(error: Exception) -> bool:
     """Whether trying again is vain: the store said no to the record itself, and not to us or to the moment."""
     code = getattr(error, "error_code", None)
     if code is not None:
         return code in _NO
-    kind = type(error).__module__.partition(".")[0]
-    passing = kind in ("sqlite3", "requests", "urllib3", "sqlalchemy") or isinstance(error, OSError | LeaflabError)
-    return type(error).__name__ == "IntegrityError" or not passing
+    own = type(error).__module__ == "builtins" and not isinstance(error, OSError)
+    return own or type(error).__name__ == "IntegrityError"

@@ -18,7 +18,7 @@ from leaflab.tracking.batch import Batch, Point, StoredModel
 from leaflab.tracking.writer import Child
 from leaflab.values import Artifact, Input
 
-__all__ = ["End", "Op", "Spool", "found"]
+__all__ = ["End", "Op", "Register", "Spool", "found"]
 
 _numbers = itertools.count()
 _mine: set[str] = set()  # a process never sees its own locks: these spools are open here
@@ -32,31 +32,42 @@ class End:
     at: float
 
 
-Op = Batch | Child | End
+@dataclass(frozen=True)
+class Register:
+    """The run's newest model is to become a version of a registered model, and its challenger."""
+
+    name: str
+    tags: Mapping[str, str]
+
+
+Op = Batch | Child | End | Register
 
 
 @dataclass
 class Spool:
     """A folder with `head.json` (store and run), `log.jsonl` (an operation a line), `done` (bytes recorded) and blobs.
 
+    A run that began while its store was away has an id of its own until the store gives it one (`begun`).
+
     Args:
         folder: where it lies.
-        head: {"uri", "run_id", "experiment", "name"}.
+        head: {"uri", "run_id", "experiment", "name"}; of a run unknown there also "spec", "handed", "started".
         recovered: whether another process began it.
         goes_on: whether its run is open again, so that an end found in it is an old one.
     """
 
     folder: Path
-    head: Mapping[str, str]
+    head: Mapping[str, Any]
     recovered: bool = False
     goes_on: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _held: int | None = None
     _size: int = 0
     _done: int = 0
+    _given: str = ""
 
     @classmethod
-    def create(cls, root: Path, head: Mapping[str, str]) -> Spool:
+    def create(cls, root: Path, head: Mapping[str, Any]) -> Spool:
         name = f"{head['run_id']}-{os.getpid()}-{next(_numbers)}"
         made = root / f".{name}"
         made.mkdir(parents=True)
@@ -84,11 +95,31 @@ class Spool:
         spool._size = len(log)
         done = folder / "done"
         spool._done = int(done.read_text() or 0) if done.exists() else 0
+        begun = folder / "begun"
+        spool._given = begun.read_text() if begun.exists() else ""
         return spool
 
     @property
     def run_id(self) -> str:
-        return self.head["run_id"]
+        return self._given or self.head["run_id"]
+
+    @property
+    def key(self) -> str:
+        """The key of a run that began while its store was away."""
+        return str(self.head.get("spec", {}).get("key", ""))
+
+    @property
+    def unknown(self) -> tuple[RunSpec, str, float] | None:
+        """What the store is to begin this run with: its spec, the run handed to us, its start; None where it has."""
+        if self._given or "spec" not in self.head:
+            return None
+        return RunSpec(**self.head["spec"]), self.head["handed"], self.head["started"]
+
+    def begun(self, run_id: str) -> None:
+        """The store has begun this run, and calls it so."""
+        (self.folder / ".begun").write_text(run_id)
+        (self.folder / ".begun").replace(self.folder / "begun")
+        self._given = run_id
 
     @property
     def waiting(self) -> int:
@@ -173,10 +204,14 @@ class Spool:
                 return {"child": {"spec": spec, **times}, "batch": self._packed_batch(op.batch)}
             case End():
                 return {"end": asdict(op)}
+            case Register():
+                return {"register": {"name": op.name, "tags": dict(op.tags)}}
 
     def _unpacked(self, plain: Mapping[str, Any]) -> Op:
         if "end" in plain:
             return End(**plain["end"])
+        if "register" in plain:
+            return Register(**plain["register"])
         if "log" in plain:
             return self._unpacked_batch(plain["log"])
         child = plain["child"]

@@ -48,7 +48,7 @@ class SqliteWriter(Writer):
     _children: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     _mine: threading.local = field(default_factory=threading.local)
 
-    def begin(self, spec: RunSpec, handed: str = "") -> str:
+    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None) -> str:
         with self._transaction() as connection:
             experiment_id, location = self._experiment(connection, spec.experiment)
             given = self._place(connection, handed) if handed else None
@@ -61,7 +61,8 @@ class SqliteWriter(Writer):
             if known or given:
                 rows.reopened.append(("RUNNING", spec.name, run_id))
             else:
-                rows.run(Place(run_id, experiment_id, f"{location}/{run_id}/artifacts"), spec.name, _now())
+                place = Place(run_id, experiment_id, f"{location}/{run_id}/artifacts")
+                rows.run(place, spec.name, int((started or time.time()) * 1000))
             rows.tags(run_id, tags_of(spec))
             rows.write(connection)
         return run_id

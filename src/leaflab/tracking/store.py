@@ -16,15 +16,15 @@ from leaflab.tracking.client import ClientWriter
 from leaflab.tracking.facts import surroundings
 from leaflab.tracking.folder import ModelFolder
 from leaflab.tracking.keeping import Keeper, Models
-from leaflab.tracking.opening import made, make_ahead, opened, told
+from leaflab.tracking.opening import AWAY, made, make_ahead, opened, told
 from leaflab.tracking.projection import Projector
 from leaflab.tracking.reading import fetched, fetched_record, loaded, newest_model, searched
 from leaflab.tracking.registry import MlflowRegistry
-from leaflab.tracking.spool import Spool
+from leaflab.tracking.spool import Register, Spool
 from leaflab.tracking.sqlite import SqliteWriter
 from leaflab.tracking.tables import one, some
 from leaflab.tracking.writer import Child, Writer
-from leaflab.values import Item
+from leaflab.values import Item, Version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,12 +52,16 @@ class MlflowRun(Run):
     """An open MLflow run: what is logged is on disk at once, and in the store when the background writer gets to it."""
 
     def __init__(self, spool: Spool, projector: Projector, keeper: Keeper) -> None:
-        self.id = spool.run_id
         self._spool = spool
         self._projector = projector
         self._keeper = keeper
-        self._known = projector.finished(self.id)
+        self._known = projector.finished(spool)
         self._ended = False
+
+    @property
+    def id(self) -> str:
+        """Its id in the store, or one of its own while the store has not heard of it."""
+        return self._spool.run_id
 
     def log(self, items: Iterable[Item]) -> None:
         self._projector.put(self._spool, batched(items))
@@ -69,6 +73,16 @@ class MlflowRun(Run):
         if batch.models and not self._keeper.wants(batch):
             batch.models = []
         self._projector.put(self._spool, Child(spec, batch, status, started, ended))
+
+    def register(self, name: str, tags: Mapping[str, str]) -> Version | None:
+        try:
+            if self._projector.flush(self._spool):
+                return MlflowRegistry(self._projector.uri).challenge(name, self.id, tags)
+        except TrackingError as error:
+            if error.rule != AWAY:
+                raise
+        self._projector.put(self._spool, Register(name, tags))
+        return None
 
     def end(self, status: Status) -> None:
         if not self._ended:

@@ -45,8 +45,11 @@ class Writer(ABC):
     pulse: Callable[[], None] = staticmethod(lambda: None)
 
     @abstractmethod
-    def begin(self, spec: RunSpec, handed: str = "") -> str:
-        """Creates a RUNNING run, reopens the one with the same key, or takes over the one handed to us; its id."""
+    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None) -> str:
+        """Creates a RUNNING run, reopens the one with the same key, or takes over the one handed to us; its id.
+
+        `started` is in seconds since the epoch, now where it is not given.
+        """
 
     @abstractmethod
     def log(self, run_id: str, batch: Batch) -> None:

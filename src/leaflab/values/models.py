@@ -32,7 +32,7 @@ class Trial:
         curve: (boosting round, objective) pairs, thinned to at most 100.
         started: seconds since the epoch.
         seconds: wall-clock seconds of the trial; `facts` has the phases.
-        facts: other numbers (`best_iteration`, `fit_seconds`, `predict_ms_per_1k_rows`, `model_bytes`, `cpu_seconds`…).
+        facts: other numbers (`best_iteration`, `fit_seconds`, `predict_ms_per_1k_rows`, `size_bytes`, `cpu_seconds`…).
         seed: the trial's own seed.
         error: a failed trial's traceback.
         files: the trial's model as scorer files, or a folder that holds them, or None.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leaflab.errors import TrackingError
 from leaflab.values import Shown
 from leaflab.workflow.collect import collect
 from leaflab.workflow.evaluate import evaluate
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from leaflab.workflow.swept import Swept
 
 __all__ = ["Ran", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,15 @@ def run(lab: Lab) -> Ran:
 
     Raises:
         CheckFailed: a leak was found; everything up to there is recorded.
+        TrackingError: the store is away, so nothing can be judged; the sweep is done and waits for it.
     """
     raw = collect(lab)
     dataset = prepare(lab, raw)
     swept = sweep(lab, dataset)
+    if swept.version is None:
+        _log.info("%s", swept)
+        later = f"`leaflab sync` when it does, then evaluate name={lab.name} and promote name={lab.name}"
+        raise TrackingError(f"The tracking store {lab.tracking.uri}", "does not answer", hint=later)
     evaluated = evaluate(lab, swept)
     promoted = promote(lab)
     return Ran(swept, evaluated, promoted, exit_code=max(swept.exit_code, promoted.exit_code))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaflab.errors import TrackingError
 from leaflab.report.sweep import SweepFacts, sweep_report
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
@@ -27,6 +28,7 @@ __all__ = ["Recorder"]
 _log = logging.getLogger(__name__)
 _TIMES = {"fit_seconds", "predict_seconds", "bin_seconds", "cpu_seconds", "predict_ms_per_1k_rows"}
 _STATUS = {"failed": "FAILED"}
+_FINAL = "final"
 
 
 @dataclass
@@ -52,24 +54,35 @@ class Recorder:
         )
         self._child(spec, trial, predictor)
 
-    def finish(self, found: Found, scorer: Scorer) -> Version:
-        """Baselines, the refitted model and its version."""
+    def finish(self, found: Found, scorer: Scorer) -> Version | None:
+        """Baselines, the refitted model and its version; None where the store is away and will have it later."""
         for name, (trial, predictor) in found.baselines.items():
             spec = RunSpec(
                 self.lab.name, "baseline", f"baseline {name}", f"{self.sweep}/{name}", tags=self._tags(trial)
             )
             self._child(spec, trial, predictor)
-        known = self.lab.tracking.get(self.run.id)
-        if known is None or known.tags.get("leaflab.final") != found.digest:
-            self.run.log(self._final(found, scorer))
+        final = self._recorded()
+        if final != found.digest:
+            self.run.log(self._final(found, scorer, fresh=not final))
         self.run.log(self._report(found))
         tags = {"leaflab.sweep": self.sweep, "leaflab.dataset": self.dataset.id, "leaflab.metric": self.metric}
-        registry = self.lab.tracking.registry
-        version = registry.register(self.lab.name, self.run.id, tags)
-        champion = registry.version(self.lab.name, alias="champion")
-        if champion is None or champion.number != version.number:
-            registry.point(self.lab.name, "challenger", version.number)
-        return registry.version(self.lab.name, number=version.number) or version
+        version = self.run.register(self.lab.name, tags)
+        if version is not None:
+            (self._folder / _FINAL).write_text(found.digest, encoding="utf-8")
+        return version
+
+    @property
+    def _folder(self) -> Path:
+        return self.lab.folder / "sweeps" / self.sweep
+
+    def _recorded(self) -> str:
+        """The digest of the final model that the run has already: its store says, or where that is away our memory."""
+        try:
+            known = self.lab.tracking.get(self.run.id)
+        except TrackingError:
+            file = self._folder / _FINAL
+            return file.read_text(encoding="utf-8") if file.is_file() else ""
+        return known.tags.get("leaflab.final", "") if known else ""
 
     def _child(self, spec: RunSpec, trial: Trial, predictor: Predictor | None) -> None:
         status: Any = _STATUS.get(trial.state, "FINISHED")
@@ -122,11 +135,12 @@ class Recorder:
             schema = {field.name: str(field.type) for field in table.schema}
             yield Input(self.dataset.name, self.dataset.digests[part], part, source, table.num_rows, schema)
 
-    def _final(self, found: Found, scorer: Scorer) -> Iterator[Item]:
+    def _final(self, found: Found, scorer: Scorer, *, fresh: bool) -> Iterator[Item]:
+        """The best trial and the model made of it; MLflow's params never change, so a later best stands in tags."""
         best = found.best
         metrics = {**{f"valid/{k}": v for k, v in best.metrics.items()}, **found.metrics}
         for key, value in best.params.items():
-            yield Param(key, value) if self._fresh(found) else Tag(f"best.{key}", str(value))
+            yield Param(key, value) if fresh else Tag(f"best.{key}", str(value))
         for name, value in metrics.items():
             yield Metric(name, value)
         for phase, seconds in found.seconds.items():
@@ -139,11 +153,6 @@ class Recorder:
         yield Model(scorer.files(), metrics=metrics, params=best.params, example=example)
         yield Tag("leaflab.final", found.digest)
 
-    def _fresh(self, found: Found) -> bool:
-        """Whether the run has no params yet: MLflow's never change, so a continued sweep puts its new best in tags."""
-        known = self.lab.tracking.get(self.run.id)
-        return known is None or "leaflab.final" not in known.tags
-
     def _report(self, found: Found) -> Iterator[Item]:
         """What people look at, and the study itself; made anew whenever trials were added."""
         yield Metric("trials", float(len(found.trials)))
@@ -151,7 +160,7 @@ class Recorder:
         if self._suspects:
             yield Tag("leaflab.leaks", ", ".join(self._suspects))
         yield from sweep_report(self._facts(found))
-        journal = self.lab.folder / "sweeps" / self.sweep / "journal.log"
+        journal = self._folder / "journal.log"
         if journal.is_file():
             yield Artifact("study/journal.log", journal)
 

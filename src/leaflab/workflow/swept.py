@@ -26,7 +26,7 @@ class Swept:
         trials: every finished trial, by number.
         scorer: the refitted model; takes the raw table.
         members: how it is made.
-        version: its registered version.
+        version: its registered version; None where the store was away and will have it later.
         baselines: name to trial.
         dataset: what it learnt from.
         refitted: metrics of the refitted model on rows its members did not learn from (`oof/log_loss`).
@@ -43,7 +43,7 @@ class Swept:
     trials: tuple[Trial, ...]
     scorer: Scorer
     members: tuple[str, ...]
-    version: Version
+    version: Version | None
     baselines: Mapping[str, Trial]
     dataset: Dataset
     refitted: Mapping[str, float] = field(default_factory=dict)
@@ -81,9 +81,14 @@ class Swept:
             lines.append(f"Refitted as {len(self.members)} configuration(s): {'; '.join(self.members)}; "
                          f"{self.metric} {refitted:.6g} on rows each did not learn from.")  # fmt: skip
         lines += [f"Note: {note}" for note in self.notes]
-        lines.append(f"Run {self.run_id}, registered as {self.version} (challenger).")
         again = "The same command continues it. " if self.stopped else ""
-        lines.append(f"{again}Next: leaflab evaluate name={self.name}   leaflab promote name={self.name}   leaflab ui")
+        after = f"leaflab evaluate name={self.name}   leaflab promote name={self.name}   leaflab ui"
+        if self.version is None:
+            lines.append("Not registered yet, for the tracking store does not answer: `leaflab sync` sends it later.")
+            lines.append(f"{again}Next: leaflab sync   {after}")
+        else:
+            lines.append(f"Run {self.run_id}, registered as {self.version} (challenger).")
+            lines.append(f"{again}Next: {after}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
