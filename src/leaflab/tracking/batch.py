@@ -18,7 +18,7 @@ from leaflab.values import Artifact, Input, Item, Metric, Model, Param, Tag
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Batch", "Point", "StoredModel", "batched", "chunks", "files_of", "legal", "shortened"]
+__all__ = ["Batch", "Point", "StoredModel", "batched", "chunks", "files_of", "legal", "shortened", "storable"]
 
 _ILLEGAL = re.compile(r"[^\w\-. /:]")
 _KEY, _PARAM, _TAG = 250, 6000, 8000
@@ -132,7 +132,7 @@ def _final_last(points: list[Point]) -> list[Point]:
 
 
 def _put(batch: Batch, into: dict[str, str], entry: tuple[str, str, str], limit: int) -> None:
-    kind, key, value = entry[0], legal(entry[1]), masked(entry[2])
+    kind, key, value = entry[0], legal(entry[1]), masked(storable(entry[2]))
     if len(value) > limit:
         path = f"{kind}/{key.replace('/', '_')}.txt"
         batch.artifacts.append(Artifact(path, value))
@@ -146,8 +146,22 @@ def legal(key: str) -> str:
     >>> legal("valid/ndcg@5")
     'valid/ndcg_5'
     """
-    name = "/".join(part for part in _ILLEGAL.sub("_", key).split("/") if part not in ("", ".", "..")) or "_"
+    name = _inside(_ILLEGAL.sub("_", key)) or "_"
     return shortened(name, _KEY, "-" + hashlib.sha256(key.encode()).hexdigest()[:8])
+
+
+def _inside(path: str) -> str:
+    """A path that leads nowhere else."""
+    return "/".join(part for part in path.split("/") if part not in ("", ".", ".."))
+
+
+def storable(text: str) -> str:
+    """A text that every database holds: NUL and halves of characters become the replacement character.
+
+    >>> storable("a\\x00b") == storable("a\\ud800b") == "a\ufffdb"
+    True
+    """
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
 
 
 def shortened(text: str, limit: int, ending: str) -> str:
@@ -155,9 +169,9 @@ def shortened(text: str, limit: int, ending: str) -> str:
 
 
 def _clean(artifact: Artifact) -> Artifact:
-    if isinstance(artifact.content, str):
-        return Artifact(artifact.path, masked(artifact.content))
-    return artifact
+    content = artifact.content
+    path = _inside(storable(artifact.path))
+    return Artifact(path, masked(storable(content)) if isinstance(content, str) else content)
 
 
 def chunks(batch: Batch, *, points: int = 1000, pairs: int = 100) -> Iterator[Batch]:

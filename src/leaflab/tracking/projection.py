@@ -156,9 +156,11 @@ class Projector:
         return True
 
     def _hopeless(self, asked: float) -> bool:
+        """Whether to stop waiting; a store that is asked and has not said no yet gets twice the time."""
         now, dead = time.monotonic(), self._failing and not self._progress
         silent = now - max(self._progress, self._failing or asked)
-        return now - asked > min(_LAST_TRY, self.patience) and (bool(dead) or silent > self.patience)
+        patience = self.patience if self._failing else 2 * self.patience
+        return now - asked > min(_LAST_TRY, self.patience) and (bool(dead) or silent > patience)
 
     def end(self, spool: Spool, status: Status) -> bool:
         """Ends a run and waits; False, with a word to the user, when the store has not taken everything."""

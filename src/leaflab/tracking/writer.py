@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaflab.errors import TrackingError
-from leaflab.tracking.batch import Batch, Point, StoredModel, legal, shortened
+from leaflab.tracking.batch import Batch, Point, StoredModel, legal, shortened, storable
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import RunSpec, Status
@@ -81,7 +81,7 @@ def tags_of(spec: RunSpec) -> dict[str, str]:
     own = {VERB: spec.verb, "mlflow.runName": spec.name}
     own |= {KEY: spec.key} if spec.key else {}
     own |= {PARENT: spec.parent} if spec.parent else {}
-    return own | {legal(k): shortened(str(v), 8000, "…") for k, v in spec.tags.items()}
+    return own | {legal(k): shortened(v, 8000, "…") for k, v in spec.tags.items()}
 
 
 def model_tags(tags: Mapping[str, str], model: StoredModel) -> dict[str, str]:
@@ -90,7 +90,7 @@ def model_tags(tags: Mapping[str, str], model: StoredModel) -> dict[str, str]:
 
 
 def model_params(model: StoredModel) -> dict[str, str]:
-    return {legal(k): shortened(str(v), 6000, "…") for k, v in model.params.items()}
+    return {legal(k): shortened(storable(str(v)), 6000, "…") for k, v in model.params.items()}
 
 
 def linked(batch: Batch, models: Mapping[str, StoredModel]) -> list[tuple[Point, str | None]]:
