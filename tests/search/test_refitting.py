@@ -132,8 +132,8 @@ def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_cho
     refit, pool, trials = setting("blend")
     held = np.linspace(0, 1, ROWS)[80:]
     many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
-    final = refit.run([*trials, *many])  # 17 trials: the best two are looked at again
-    assert [job.folds for job in pool.jobs[:2]] == [(1,), (1,)]
-    assert {job.folds for job in pool.jobs[2:]} == {(None,)}
+    final = refit.run([*trials, *many])  # 17 trials: one in four is looked at again
+    assert [job.folds for job in pool.jobs[:4]] == [(1,)] * 4
+    assert {job.folds for job in pool.jobs[4:]} == {(None,)}
     assert {part["trial"] for part in final.made} <= {1, 2}
-    assert pool.jobs[2].rounds == round(10 * ROWS / 80)
+    assert pool.jobs[4].rounds == round(10 * ROWS / 80)

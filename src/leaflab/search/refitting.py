@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Final", "Refit"]
 
-_CANDIDATES = 12
-_OF = 8
-_LOOK = 0.2
-_STEPS = 10
+_CANDIDATES = 30
+_FIRST = 10
+_LOOKS = 12
+_OF = 4
+_LOOK = 0.25
+_STEPS = 20
 _SEEDS = 2
 _MOST_SEEDS = 4
 _MOST = 0.5
@@ -78,8 +80,10 @@ class Refit:
         known = tuple(t.number for t in trials if counts(t))
         if known != self._chosen_for:
             self._chosen_for = known
-            fits = self._parts(self._choose(trials, float("inf")))
-            self._reserved = self.members.needed(self._looks(trials)) + self.members.needed(fits)
+            top = self.top if self.kind == "blend" else 1
+            costly = sorted(self._best(trials)[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))
+            fits = self._parts(costly[:top])
+            self._reserved = self.members.needed(self._looks(self._best(trials))) + self.members.needed(fits)
         return min(_MOST * self.members.budget.seconds, self._reserved + 0.02 * self.members.budget.seconds)
 
     def run(self, trials: Sequence[Trial]) -> Final:
@@ -93,10 +97,10 @@ class Refit:
         self.members.fit(self._parts(chosen, _SEEDS if self.members.budget.seconds is None else _MOST_SEEDS))
         return self._final(chosen)
 
-    def _looks(self, trials: Sequence[Trial]) -> list[Part]:
-        """The fits of a second look: after many trials the best on one fold are best by luck too, so the first few are
-        judged on the other folds, as many as take no more than a fifth of the budget."""
-        wanted = self._best(trials)[: min(_CANDIDATES, len(trials) // _OF)]
+    def _looks(self, ranked: Sequence[Trial]) -> list[Part]:
+        """The fits of a second look: after many trials the best on one fold are best by luck too, so the first few of
+        these are judged on the other folds, as many as take no more than a quarter of the budget."""
+        wanted = list(ranked[: min(_LOOKS, len(ranked) // _OF)])
         limit = float("inf") if self.members.budget.seconds is None else _LOOK * self.members.budget.seconds
         while len(wanted) > 1:
             parts = [Part(t, n) for t in wanted for n in range(self.members.judged, len(self.members.folds))]
@@ -107,7 +111,10 @@ class Refit:
 
     def _look_again(self, trials: Sequence[Trial]) -> None:
         """Leaves in `_seen` what every fold has judged, the best first."""
-        parts = self._looks(trials)
+        candidates = self._candidates(trials)
+        weights = self._weights(candidates, self._judges)
+        useful = sorted(zip(weights, candidates, strict=True), key=lambda pair: -pair[0])
+        parts = self._looks([trial for _, trial in useful])
         if self.members.stopping.asked or not parts:
             return
         self.members.fit(parts)
@@ -140,7 +147,7 @@ class Refit:
 
         Where not even one fit of each would be done in time, the one that costs most for its weight is given up.
         """
-        ranked = self._seen or self._best(trials)[:_CANDIDATES]
+        ranked = self._seen or self._candidates(trials)
         while True:
             weights = self._weights(ranked, self._judges) if self.kind == "blend" and ranked else [1.0]
             pairs = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
@@ -158,6 +165,11 @@ class Refit:
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
         sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0
         return sorted((t for t in trials if counts(t)), key=lambda t: (sign * (t.value or 0.0), t.number))
+
+    def _candidates(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The best, and the first ones tried: the sampler's best are alike, those put first are not, and blend well."""
+        best = self._best(trials)
+        return best[:_CANDIDATES] + [t for t in best[_CANDIDATES:] if t.number < _FIRST]
 
     def _weights(self, trials: Sequence[Trial], folds: Any) -> list[float]:
         """Weights of configurations from their scores on held-out rows."""
