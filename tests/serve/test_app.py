@@ -173,7 +173,9 @@ def test_health_metrics_and_documents(server):
     assert (health.status, health.body["status"], health.body["version"]) == (200, "healthy", 1)
     text = server.ask("GET", "/metrics").body
     assert 'leaflab_requests_total{path="/predict",status="200"}' in text and "leaflab_model_version 1.0" in text
-    assert "swagger" in server.ask("GET", "/docs").body
+    page = server.ask("GET", "/docs").body
+    assert "<b>POST</b> /predict" in page and "<td>b</td>" in page and "curl" in page
+    assert "src=" not in page and "http://" not in page.replace("http://HOST:PORT", "")
     document = server.ask("GET", "/openapi.json").body
     example = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert server.ask("POST", "/predict", example).status == 200

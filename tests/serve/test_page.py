@@ -67,7 +67,7 @@ def browser():
 def test_a_person_tries_the_model(started, toys, browser):
     server = started(Shelf({1: toys.boosted()}, {"champion": 1}, {1: EXAMPLE}))
     sheet = browser.new_page()
-    complaints = []
+    complaints, asked = [], []
     sheet.on("console", lambda message: complaints.append(message.text))
     sheet.on("pageerror", lambda error: complaints.append(str(error)))
     sheet.goto(f"http://127.0.0.1:{server.port}/")
@@ -87,4 +87,7 @@ def test_a_person_tries_the_model(started, toys, browser):
     sheet.get_by_label("a number", exact=True).fill("much")
     sheet.get_by_role("button", name="Predict").click()
     assert "Column 'a' must hold finite numbers, got 'much'" in sheet.get_by_role("alert").inner_text()
-    assert complaints == []
+    sheet.on("request", lambda request: asked.append(request.url))
+    sheet.get_by_role("link", name="API").click()
+    assert "POST /predict" in sheet.inner_text("body")
+    assert asked == [f"http://127.0.0.1:{server.port}/docs"] and complaints == []

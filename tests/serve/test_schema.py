@@ -94,7 +94,7 @@ def fuzzed(operation, server, mode) -> list[int]:
     @given(case=operation.as_strategy(generation_mode=GenerationMode[mode]))
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def fuzz(case):
-        answer = case.call(base_url=f"http://127.0.0.1:{server.port}")
+        answer = case.call(base_url=f"http://127.0.0.1:{server.port}", timeout=60)
         asked.append(answer.status_code)
         case.validate_response(answer, checks=checks)
         assert answer.headers["x-leaflab-version"] == ["1"]

@@ -78,16 +78,17 @@ def test_what_is_not_http_is_told_so(server, raw_socket):
     assert answer.startswith(b"HTTP/1.1 400") and b"x-leaflab-version: 1" in answer and b"not HTTP" in answer
 
 
-def test_a_crowd_is_told_to_come_back(server, until):
-    live, free = server.follower.champion, threading.Event()
+def test_a_crowd_is_told_to_come_back(server):
+    live, begun, free = server.follower.champion, threading.Semaphore(0), threading.Event()
     real, asked = live.answer, []
-    live.answer = lambda values, rows: (rows > 1 and free.wait(10), real(values, rows))[1]
+    live.answer = lambda values, rows: (begun.release(), free.wait(60), real(values, rows))[2]
     heavy = [{"a": 1, "pad": "x" * 200}] * 1000
     threads = [threading.Thread(target=lambda: asked.append(server.predict(*heavy))) for _ in range(2)]
     for thread in threads:
         thread.start()
-    until(lambda: server.predict({"a": 1}).status == 429)
+    assert all(begun.acquire(timeout=30) for _ in threads)  # from here on the queue is full
     refused = server.predict({"a": 1})
+    assert refused.status == 429
     assert refused.headers["retry-after"] == "1" and refused.headers["x-leaflab-version"] == "1"
     assert server.ask("GET", "/health").status == 200
     live.answer = real

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from leaflab.errors import ConfigError, DataError, ModelError
+from leaflab.executor.dask import Dask
 from leaflab.serve import scoring
 from leaflab.source.file import File
 from leaflab.source.sql import Sql
@@ -170,9 +171,27 @@ def test_a_column_that_turns_out_to_be_text_is_read_anew(asked, home):
     assert pq.read_table("out.parquet").num_rows == 30_000
 
 
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_answers_in_the_same_order(asked, home):
+    many = pd.concat([ROWS] * 20_000, ignore_index=True)
+    many["x"] = np.random.default_rng(0).normal(size=len(many))
+    many.to_parquet(home / "many.parquet")
+    predict(asked(input="many.parquet", output="here.parquet"))
+    cluster = Dask(workers=2)
+    assert predict(asked(input="many.parquet", output="there.parquet", executor=cluster)).rows == 60_000
+    assert pq.read_table("there.parquet").equals(pq.read_table("here.parquet"))
+    many["x"] = many["x"].astype(str)
+    many.loc[50_000, "x"] = "much"
+    many.to_parquet(home / "many.parquet")
+    with pytest.raises(DataError, match=r"row 50,001: column 'x' must hold finite numbers, got 'much'"):
+        predict(asked(input="many.parquet", output="bad.parquet", executor=cluster))
+    assert not (home / "bad.parquet").exists()
+
+
 KILLED = """
 import os, sys
 from leaflab.app import main
+from leaflab.executor.dask import Dask
 from leaflab.serve import scoring
 from leaflab.workflow import predict as verb
 verb._PART_ROWS = 100

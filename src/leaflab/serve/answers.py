@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -39,18 +40,16 @@ def answered(scorer: Scorer, batch: pa.RecordBatch) -> pa.RecordBatch:
     frame = typed(batch.select(wanted).to_pandas(), scorer.columns)
     scores = scorer.predictor.predict(scorer.encoder.encode(frame))
     schema = answer_schema(scorer)
-    labels = scorer.labels(scores)
-    kept = labels if not scorer.classes else _labels(labels, schema.field("prediction").type)
-    columns = [named(scorer, batch, frame), pa.array(kept, schema.field("prediction").type)]
-    columns += [pa.array(scores[:, k]) for k in range(len(scorer.classes))]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    predictions = _labels(scorer, scores, schema.field("prediction").type) if scorer.classes else pa.array(scores)
+    shares = [pa.array(scores[:, k]) for k in range(len(scorer.classes))]
+    return pa.RecordBatch.from_arrays([named(scorer, batch, frame), predictions, *shares], schema=schema)
 
 
-def _labels(labels: np.ndarray, kind: pa.DataType) -> list[Any]:
+def _labels(scorer: Scorer, scores: np.ndarray, kind: pa.DataType) -> pa.Array[Any]:
     import pyarrow as pa
 
-    plain = labels.tolist()
-    return [str(label) for label in plain] if pa.types.is_string(kind) else plain
+    classes = [str(label) for label in scorer.classes] if pa.types.is_string(kind) else list(scorer.classes)
+    return pa.array(classes, kind).take(pa.array(scores.argmax(axis=1)))
 
 
 def id_columns(scorer: Scorer, names: list[str]) -> list[str]:
@@ -63,12 +62,14 @@ def named(scorer: Scorer, batch: pa.RecordBatch, frame: pd.DataFrame) -> pa.Arra
     """The id of each row: its id columns, else its content as typed."""
     import pyarrow as pa
 
-    from leaflab.identity import row_ids
+    from leaflab.identity import row_hashes
 
     columns = id_columns(scorer, batch.schema.names)
-    if not columns:
-        return pa.array(row_ids(frame).tolist(), pa.string())
-    return pa.array(joined_ids(batch, columns), pa.string())
+    if columns:
+        return pa.array(joined_ids(batch, columns), pa.string())
+    text = row_hashes(frame).astype(">u8").tobytes().hex().encode()  # as identity.hex_ids writes them, without objects
+    ends = np.arange(0, len(text) + 1, 16, dtype="int32")
+    return pa.StringArray.from_buffers(len(frame), pa.py_buffer(ends), pa.py_buffer(text))
 
 
 def joined_ids(rows: pa.RecordBatch | pa.Table, columns: list[str]) -> list[str]:

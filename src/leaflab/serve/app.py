@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from leaflab.serve.asked import Asked, Refusal
+from leaflab.serve.documents import documents
 from leaflab.serve.explain import contributions
 from leaflab.serve.gate import Gate, Keys
 from leaflab.serve.page import Shown, page, values_of
@@ -62,7 +63,7 @@ def application(parts: Parts) -> Gate:
     """The application; its lifespan follows the registry, and ends when all is written."""
     from fastapi import FastAPI
 
-    app = FastAPI(lifespan=lambda app: _lifespan(parts), redoc_url=None)
+    app = FastAPI(lifespan=lambda app: _lifespan(parts), docs_url=None, redoc_url=None)
     described: dict[Any, dict[str, Any]] = {}
 
     def document() -> dict[str, Any]:
@@ -80,6 +81,7 @@ def application(parts: Parts) -> Gate:
     _add(app, "/health", "GET", lambda *asgi: _health(parts, *asgi))
     _add(app, "/version", "GET", _version)
     _add(app, "/metrics", "GET", lambda *asgi: _metrics(parts, *asgi))
+    _add(app, "/docs", "GET", lambda *asgi: _docs(document(), *asgi))
     _add(app, "/", "GET", lambda *asgi: _page(parts, *asgi))
     _add(app, "/", "POST", lambda *asgi: _page(parts, *asgi))
     return Gate(app, parts.service, parts.keys, log_requests=parts.log_requests)
@@ -165,6 +167,10 @@ async def _version(scope: Scope, receive: Receive, send: Send) -> None:
 async def _metrics(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
     text = parts.service.measures.text(parts.follower, parts.service.journal)
     await send_reply(send, Reply(200, text, "text/plain; version=0.0.4; charset=utf-8"))
+
+
+async def _docs(document: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
+    await send_reply(send, Reply(200, documents(document), "text/html; charset=utf-8", (_CSP,)))
 
 
 async def _page(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:

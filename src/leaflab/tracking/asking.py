@@ -7,6 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def as_rest(model: Any) -> Callable[[pd.DataFrame], np.ndarray]:
         body = json.dumps({"dataframe_split": plain, "params": {"proba": True}}).encode()
         with _environment({_SERVING: "true"}), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            status, answer = asyncio.run(_posted(app, body))
+            with ThreadPoolExecutor(1) as elsewhere:  # a notebook runs an event loop in this very thread
+                status, answer = elsewhere.submit(asyncio.run, _posted(app, body)).result()
         if status != 200:
             raise ValueError(f"status {status}: {answer.decode(errors='replace')[:300]}")
         rows = json.loads(answer)["predictions"]
