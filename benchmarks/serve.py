@@ -208,6 +208,16 @@ def swapped(home: Path, port: int, body: bytes, swaps: int) -> tuple[int, int, i
     return tally[0], tally[1], tally[2]
 
 
+def soaked(home: Path, url: str, body: bytes, process: psutil.Process, requests: int) -> list[float]:
+    """The number of requests answered, and the server's megabytes after each tenth of them."""
+    answered, sizes = 0.0, []
+    for tenth in range(1, 11):
+        while answered < requests * tenth / 10:
+            answered += 5 * driven(home, url, body, 8, 5)["rate"]
+        sizes.append(memory(process))
+    return [answered, *sizes]
+
+
 def version(port: int) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/health")
@@ -239,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--swaps", type=int, default=100)
-    parser.add_argument("--requests", type=int, default=20_000, help="of the soak")
+    parser.add_argument("--requests", type=int, default=20_000, help="of the soak; 1000000 takes a quarter of an hour")
     parser.add_argument("--rows", type=int, default=400_000, help="of the batch prediction")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="leaflab-serve-", ignore_cleanup_errors=True) as folder:
@@ -269,9 +279,7 @@ def measure(home: Path, asked: argparse.Namespace) -> None:
     with running(home, "swaps", *serving, "serve.poll_seconds=0.2") as (port, process):
         rows = json.dumps({"rows": [dict(zip(COLUMNS, matrix[0], strict=True))] * 5}).encode()
         tally = swapped(home, port, rows, asked.swaps)
-        before = memory(process)
-        driven(home, f"http://127.0.0.1:{port}/invocations", one, 8, asked.requests / max(1.0, own["rate"]))
-        soak = (before, memory(process))
+        soak = soaked(home, f"http://127.0.0.1:{port}/invocations", one, process, asked.requests)
     print(f"{'':<34}{'leaflab':>15}{'mlflow':>15}{'ratio':>9}   asked")
     ratio("requests/s, 8 connections", own["rate"], theirs["rate"], "at least 15")
     for quantile in ("p50", "p99"):
@@ -282,7 +290,7 @@ def measure(home: Path, asked: argparse.Namespace) -> None:
     print(f"\n1,000 rows: {own['large']['p50']:.1f} ms, JSON and the bare booster {bare:.1f} ms, "
           f"{own['large']['p50'] / bare:.2f} times (asked: at most 1.3)")  # fmt: skip
     print(f"{asked.swaps} swaps under load: {tally[0]:,} answers, {tally[1]} failed, {tally[2]} mixed (asked: 0, 0)")
-    print(f"soak of about {asked.requests:,} requests: memory {soak[0]:.0f} MB before, {soak[1]:.0f} MB after")
+    print(f"soak of {soak[0]:,.0f} requests, MB after each tenth: {' '.join(f'{size:.0f}' for size in soak[1:])}")
     batched, plain = batch(home, scorer, asked.rows)
     print(f"leaflab predict: {batched:,.0f} rows/s, encoding and the bare booster {plain:,.0f} rows/s, "
           f"{batched / plain:.2f} times (asked: at least 0.9)")  # fmt: skip

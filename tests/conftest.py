@@ -186,6 +186,42 @@ def bench(home):
     return Bench()
 
 
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory, store_template):
+    """The address of a real MLflow server on loopback."""
+    import socket
+    import subprocess
+    import sys
+    import time
+    import urllib.request
+
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(store_template, folder / "mlflow.db")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    words += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
+    log = (folder / "log.txt").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", *words], cwd=folder, env=environment, stdout=log, stderr=log
+    )
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1)
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "log.txt").read_text()
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
 @pytest.fixture
 def free_port() -> int:
     """A port of this machine that nobody listens on."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leaflab.app import main
@@ -78,16 +80,47 @@ def test_the_folder_answers_without_leaflab_and_without_mlflow(bench, folder, ca
     check(Path(sys.executable), moved, bench)
 
 
-@pytest.mark.slow
-def test_the_folder_runs_in_a_fresh_environment_of_its_requirements(bench, folder, tmp_path):
-    environment = tmp_path / "fresh"
+@pytest.fixture
+def fresh(tmp_path):
+    """Makes an environment of a requirements file, and nothing else: `fresh(file)` is its Python."""
     uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
     if not Path(uv).exists():
         pytest.skip("uv makes the environment, and is not installed")
-    python = environment / "bin" / "python"
-    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(environment)], check=True)
-    install = [uv, "pip", "install", "-q", "--python", str(python), "-r", str(folder / "requirements.txt")]
-    if subprocess.run(install, check=False).returncode:
-        pytest.skip("no package index can be reached")
-    assert subprocess.run([python, "-c", "import leaflab"], capture_output=True, check=False).returncode == 1
-    check(python, folder, bench)
+
+    def made(requirements: Path) -> Path:
+        python = tmp_path / "fresh" / "bin" / "python"
+        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(tmp_path / "fresh")], check=True)
+        install = [uv, "pip", "install", "-q", "--python", str(python), "-r", str(requirements)]
+        if subprocess.run(install, check=False).returncode:
+            pytest.skip("no package index can be reached")
+        assert subprocess.run([python, "-c", "import leaflab"], capture_output=True, check=False).returncode == 1
+        return python
+
+    return made
+
+
+@pytest.mark.slow
+def test_the_folder_runs_in_a_fresh_environment_of_its_requirements(bench, folder, fresh):
+    check(fresh(folder / "requirements.txt"), folder, bench)
+
+
+PLAIN = """
+import json, sys
+import mlflow, pandas
+model = mlflow.pyfunc.load_model(sys.argv[1])
+frame = pandas.read_json(sys.stdin, orient="split")
+print(json.dumps(model.predict(frame, params={"proba": True}).to_numpy().tolist()))
+"""
+
+
+@pytest.mark.slow
+def test_plain_mlflow_loads_the_model_with_nothing_but_what_it_lists(bench, folder, fresh):
+    python = fresh(folder / "model" / "requirements.txt")
+    rows = bench.dataset.parts["test"].select(["x", "z", "colour"]).slice(0, 5).to_pandas()
+    expected = bench.lab.tracking.registry.scorer(bench.lab.tracking.registry.version("toy", number=1)).score(rows)
+    environment = os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    text = rows.to_json(orient="split", double_precision=15)
+    command = [str(python), "-I", "-c", PLAIN, str(folder / "model")]
+    done = subprocess.run(command, input=text, env=environment, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert np.allclose(json.loads(done.stdout.splitlines()[-1]), expected, rtol=1e-12)

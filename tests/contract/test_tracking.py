@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -27,47 +25,13 @@ def test_there_are_options_to_check():
     assert len(OPTIONS) >= 3
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory, store_template):
-    """The address of a real MLflow server on loopback."""
-    import shutil
-    import socket
-    import urllib.request
-
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copy(store_template, folder / "mlflow.db")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    words += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
-    log = (folder / "log.txt").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *words], cwd=folder, env=environment, stdout=log, stderr=log
-    )
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1)
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "log.txt").read_text()
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
-
-
 @pytest.fixture(params=OPTIONS, ids=lambda p: p.stem)
 def make(request, home):
     """Builds the option; calling it again gives a second, equal one."""
     plain = yaml.safe_load(request.param.read_text(encoding="utf-8"))
     module, _, name = plain.pop("_target_").rpartition(".")
     plain |= {"home": home} if "home" in plain else {}
-    plain |= {"uri": request.getfixturevalue("server")} if request.param.stem == "server" else {}
+    plain |= {"uri": request.getfixturevalue("mlflow_server")} if request.param.stem == "server" else {}
     return getattr(importlib.import_module(module), name)(**plain)
 
 

@@ -60,6 +60,14 @@ def test_every_look_at_a_test_set_widens_the_gain_that_is_needed(evidence):
     assert "looked at 10 times before" in BeatsChampion().judge(evidence(looks=10)).sentence
 
 
+def test_seeds_that_move_the_loss_by_more_than_the_margin_raise_it(evidence):
+    gate = BeatsChampion(min_gain=0.005)
+    quiet, loud = (gate.judge(replace(evidence(), extra={"seed_losses": losses})).numbers
+                   for losses in ([0.5, 0.5005, 0.5], [0.5, 0.51, 0.49]))  # fmt: skip
+    assert quiet["margin"] == pytest.approx(0.005)
+    assert loud["margin"] == pytest.approx(1.645 * 2**0.5 * 0.02, rel=1e-3)
+
+
 def test_beats_champion_is_not_applicable_without_one(evidence):
     verdict = BeatsChampion().judge(evidence(champion=False))
     assert verdict.outcome == "not applicable" and "no champion yet" in verdict.sentence

@@ -93,7 +93,20 @@ def test_a_rollback_returns_to_the_champion_before(bench):
     done = promote(bench.asking(rollback=True, why="it misbehaves"))
     assert "version 1 is champion again instead of version 2" in done.headline
     assert aliases(bench)["champion"] == 1
-    assert [e.outcome for e in ledger(bench)] == ["promoted", "promoted", "rolled back"]
+    first, _, back = ledger(bench)
+    assert (back.outcome, back.why, back.record["previous"]) == ("rolled back", "it misbehaves", 2)
+    assert back.record["verdicts"] == first.record["verdicts"]  # the record it was promoted by stands again
+
+
+def test_rolling_back_twice_goes_further_back_and_not_forth_again(bench):
+    for skill in (0.3, 0.6, 1.0):
+        bench.train(skill=skill)
+        promote(bench.lab)
+    for version in (2, 1):
+        promote(bench.asking(rollback=True, why="further"))
+        assert aliases(bench)["champion"] == version
+    with pytest.raises(ModelError, match="no champion before it"):
+        promote(bench.asking(rollback=True, why="further"))
 
 
 def test_models_of_grown_data_are_compared_on_rows_neither_has_seen(bench):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from leaflab.gate.base import Gate
-from leaflab.gate.paired import Gain, paired_gain, widened
+from leaflab.gate.paired import Gain, paired_gain, upper, widened
 from leaflab.option import option
 from leaflab.values import Verdict
 
@@ -26,6 +26,9 @@ class BeatsChampion(Gate):
     level alpha (paired bootstrap), and the margin; with many rows the margin alone decides. Answers: better, worse, no
     better by the margin, or not enough evidence and about how many more rows would tell.
 
+    Where the gate `stable` is asked too, the margin is at least what its other seeds show at level alpha, so that a
+    model that owes much to its seed must gain more.
+
     The level shrinks with the looks at the same test set (`gate.paired.spent_alpha`), and the margin, which is a
     quantile at that level, grows with them.
 
@@ -41,7 +44,8 @@ class BeatsChampion(Gate):
         if evidence.champion is None:
             reason = evidence.champion_note or "there is no champion yet"
             return Verdict("beats_champion", "not applicable", f"No comparison: {reason}.")
-        level, margin = widened(self.alpha, self.min_gain, evidence.looks)
+        least = max(self.min_gain, upper(self.alpha) * _reseeded(evidence))
+        level, margin = widened(self.alpha, least, evidence.looks)
         gain = paired_gain(
             evidence.metric,
             evidence.truth,
@@ -80,6 +84,14 @@ def _answer(gain: Gain, margin: float) -> str:
         return "No better by the margin"
     more = gain.more_rows(margin)
     return f"Not enough evidence, about {more:,} more rows would tell" if more else "Not enough evidence"
+
+
+def _reseeded(evidence: Evidence) -> float:
+    """Standard deviation of the gain between two seeds, as far as the gate `stable` had others trained; else 0."""
+    import numpy as np
+
+    losses = np.asarray(evidence.extra.get("seed_losses", ()), dtype="float64")
+    return float(np.sqrt(2) * losses.std(ddof=1) / losses.mean()) if len(losses) > 1 and losses.mean() > 0 else 0.0
 
 
 def _looks(looks: int) -> str:

@@ -104,13 +104,20 @@ def table_of(verdicts: Sequence[Verdict]) -> list[str]:
     return [f"{v.outcome:<14}  {v.name:<{width}}  {v.sentence}" for v in verdicts]
 
 
-def previous_champion(ledger: Ledger, current: Version) -> int:
-    """The version that was champion before the present one.
+def previous_champion(entries: Iterable[Entry], current: Version) -> Entry:
+    """The entry that made the champion before the present one; what was rolled back is passed over.
 
     Raises:
         ModelError: there was none.
     """
-    before = [e.champion for e in ledger.entries() if e.moved and e.champion and e.champion != current.number]
+    reigns: list[Entry] = []
+    for entry in entries:
+        if entry.outcome == "rolled back":
+            while reigns and reigns[-1].champion != entry.champion:
+                reigns.pop()
+        elif entry.moved and entry.champion and (not reigns or reigns[-1].champion != entry.champion):
+            reigns.append(entry)
+    before = [entry for entry in reigns if entry.champion != current.number]
     if not before:
         raise ModelError(str(current), "has no champion before it to roll back to")
     return before[-1]

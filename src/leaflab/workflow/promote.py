@@ -136,11 +136,13 @@ def _no_test(lab: Lab, subject: Subject) -> Promoted:
 def _roll_back(lab: Lab, ledger: Ledger, champion: Version | None) -> Promoted:
     if champion is None:
         raise ModelError(f"'{lab.name}'", "has no champion to roll back")
-    number = previous_champion(ledger, champion)
-    version = lab.tracking.registry.version(lab.name, number=number)
+    before = previous_champion(ledger.entries(), champion)
+    version = lab.tracking.registry.version(lab.name, number=before.champion)
     if version is None:
-        raise ModelError(f"version {number} of '{lab.name}'", "was champion before and is gone")
-    entry = ledger.append(new_entry(ledger, "rolled back", version, number, lab.promote.why), lab.name)
+        raise ModelError(f"version {before.champion} of '{lab.name}'", "was champion before and is gone")
+    entry = new_entry(ledger, "rolled back", version, version.number, lab.promote.why)
+    record = {**before.record, "previous": champion.number, "judged": before.number}
+    entry = ledger.append(replace(entry, record=record), lab.name, tags={"mlflow.note.content": summarised(entry)})
     sentence = f"{version} is champion again instead of version {champion.number}."
     return Promoted("rolled back", version, sentence, run_id=entry.run_id)
 
