@@ -4,6 +4,7 @@
 
 20 numeric columns, 300 rounds, one worker each, the inference log and the request log on. Both servers are driven by
 wrk where it is installed, else by a small client of ours: 8 connections for requests a second, 1 for the latency.
+`--bentoml PYTHON` drives BentoML too, from an environment of its own (`uv pip install bentoml lightgbm`).
 Further: 1,000 rows in one request against JSON decoding and the bare booster, swaps of the alias under load, memory
 over many requests, and `leaflab predict` against encoding and the bare booster.
 """
@@ -33,6 +34,15 @@ import psutil
 
 COLUMNS = [f"f{i}" for i in range(20)]
 LUA = 'wrk.method="POST"\nwrk.headers["Content-Type"]="application/json"\nwrk.body=io.open("{body}"):read("*a")\n'
+BENTO = """import bentoml, lightgbm, numpy as np
+@bentoml.service(workers=1)
+class Bench:
+    def __init__(self):
+        self.booster = lightgbm.Booster(model_file="booster.txt")
+    @bentoml.api
+    def predict(self, rows: list[list[float]]) -> list[float]:
+        return self.booster.predict(np.array(rows)).tolist()
+"""
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -97,8 +107,8 @@ def running(home: Path, name: str, *words: str) -> Iterator[tuple[int, psutil.Pr
 def alive(port: int) -> bool:
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 200
+        connection.request("GET", "/readyz")  # BentoML's; the others answer 404 as soon as they can answer at all
+        return connection.getresponse().status in (200, 404)
     except OSError:
         return False
 
@@ -250,6 +260,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--swaps", type=int, default=100)
     parser.add_argument("--requests", type=int, default=20_000, help="of the soak; 1000000 takes a quarter of an hour")
+    parser.add_argument("--bentoml", metavar="PYTHON", help="the Python of an environment with bentoml and lightgbm")
     parser.add_argument("--rows", type=int, default=400_000, help="of the batch prediction")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="leaflab-serve-", ignore_cleanup_errors=True) as folder:
@@ -268,13 +279,23 @@ def measure(home: Path, asked: argparse.Namespace) -> None:
         "mlflow": ("mlflow", "models", "serve", "-m", "models:/bench@champion", "-p", "{port}",
                    "--env-manager", "local", "--workers", "1"),
     }  # fmt: skip
+    bodies = dict.fromkeys(servers, ("invocations", one, thousand))
+    if asked.bentoml:
+        booster.save_model(home / "booster.txt")
+        (home / "service.py").write_text(BENTO)
+        servers["bentoml"] = (asked.bentoml, "-m", "bentoml", "serve", "service:Bench", "--port", "{port}")
+        bodies["bentoml"] = ("predict", *(json.dumps({"rows": matrix[:n].tolist()}).encode() for n in (1, 1000)))
     for name, words in servers.items():
+        path, small, large = bodies[name]
         with running(home, name, *words) as (port, process):
-            url = f"http://127.0.0.1:{port}/invocations"
-            driven(home, url, one, 8, 1.0)
-            eight, single = driven(home, url, one, 8, asked.seconds), driven(home, url, one, 1, asked.seconds)
-            large = driven(home, url, thousand, 1, asked.seconds)
-            found[name] = {"rate": eight["rate"], "single": single, "large": large, "memory": memory(process)}
+            url = f"http://127.0.0.1:{port}/{path}"
+            driven(home, url, small, 8, 1.0)
+            found[name] = {
+                "rate": driven(home, url, small, 8, asked.seconds)["rate"],
+                "single": driven(home, url, small, 1, asked.seconds),
+                "large": driven(home, url, large, 1, asked.seconds),
+                "memory": memory(process),
+            }
     own, theirs = found["leaflab"], found["mlflow"]
     with running(home, "swaps", *serving, "serve.poll_seconds=0.2") as (port, process):
         rows = json.dumps({"rows": [dict(zip(COLUMNS, matrix[0], strict=True))] * 5}).encode()
@@ -287,6 +308,10 @@ def measure(home: Path, asked: argparse.Namespace) -> None:
         ratio(f"{quantile}, 1 connection", own["single"][quantile], theirs["single"][quantile], wanted, unit=" ms")
     ratio("1,000 rows, p50", own["large"]["p50"], theirs["large"]["p50"], "", unit=" ms")
     ratio("memory of the worker", own["memory"], theirs["memory"], "", unit=" MB")
+    if bento := found.get("bentoml"):
+        p50, p99 = bento["single"]["p50"], bento["single"]["p99"]
+        print(f"bentoml: {bento['rate']:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms, "
+              f"1,000 rows {bento['large']['p50']:.1f} ms, {bento['memory']:.0f} MB")  # fmt: skip
     print(f"\n1,000 rows: {own['large']['p50']:.1f} ms, JSON and the bare booster {bare:.1f} ms, "
           f"{own['large']['p50'] / bare:.2f} times (asked: at most 1.3)")  # fmt: skip
     print(f"{asked.swaps} swaps under load: {tally[0]:,} answers, {tally[1]} failed, {tally[2]} mixed (asked: 0, 0)")
