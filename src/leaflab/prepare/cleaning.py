@@ -14,7 +14,7 @@ from leaflab.errors import DataError
 from leaflab.identity import column_hashes, hex_ids, row_hashes
 from leaflab.prepare.base import Prepared
 from leaflab.prepare.duplicates import conflicts, few_values, near_rows, numbered, outdone, places, repeated
-from leaflab.prepare.kinds import MARKERS
+from leaflab.prepare.kinds import markers
 from leaflab.prepare.labels import DROP, consensus, corrections
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.near import fractional
@@ -61,12 +61,12 @@ class Cleaning:
         asked = {"prepare.rules": [*options.rules], "prepare.key.columns": options.key.columns, "split.column": aside}
         check_names(self.raw.column_names, roles, asked)
         self.refusals = Refusals(self.raw)
-        markers = tuple(dict.fromkeys((*MARKERS, *(str(m) for m in options.missing))))
-        goal = find_goal(self.raw[roles.goal], roles, markers, options.rules.get(roles.goal, {}))
+        missing = markers(options.missing)
+        goal = find_goal(self.raw[roles.goal], roles, missing, options.rules.get(roles.goal, {}))
         self.notes += goal.notes
         self.hidden = {*roles.dropped, *aside}
         out = {roles.goal, *self.hidden} - set(options.key.columns)
-        typed = {n: type_column(n, self.raw[n], markers, options.rules) for n in self.raw.column_names if n not in out}
+        typed = {n: type_column(n, self.raw[n], missing, options.rules) for n in self.raw.column_names if n not in out}
         self._tell(typed)
         self._check_roles(typed)
         kept = self._kept(goal, typed)

@@ -101,7 +101,11 @@ class Default(Prepare):
 
     def clean(self, raw: pa.Table, roles: Roles, aside: Sequence[str] = ()) -> Prepared:
         from leaflab.prepare.cleaning import Cleaning
+        from leaflab.prepare.kinds import markers
 
+        history = self.features.history
+        if history is not None:
+            raw = history.added(raw, roles, markers(self.missing), self.rules)
         return Cleaning(raw, roles, self).run(aside)
 
     def streamed(

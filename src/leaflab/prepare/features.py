@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from leaflab.errors import ConfigError
 from leaflab.option import option
+from leaflab.prepare.history import History
 
 __all__ = ["Features", "Mapped"]
 
@@ -33,6 +34,7 @@ class Features:
         pairs: feature name to [column, ratio | product | sum | difference, column].
         aggregates: feature name to [numeric column, mean | median | min | max | std, category column].
         select: "null_importance" keeps the features that gain more from the target than from shuffled ones.
+        history: columns made of earlier rows (lags, windows).
         monotone: numeric column to 1 (the answer never falls as it rises) or -1; the model keeps to it.
     """
 
@@ -43,6 +45,7 @@ class Features:
     pairs: Mapped[tuple[str, Pair, str]] = Field(default_factory=dict)
     aggregates: Mapped[tuple[str, Statistic, str]] = Field(default_factory=dict)
     select: Literal["none", "null_importance"] = "none"
+    history: History | None = None
     monotone: Mapped[Sign] = Field(default_factory=dict)
 
     def checked(self, kinds: Mapping[str, str]) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from leaflab.prepare.dates import date_rule
 from leaflab.scorer.columns import FALSE, TRUE, Column
 
-__all__ = ["MARKERS", "Found", "find_text"]
+__all__ = ["MARKERS", "Found", "find_text", "markers"]
 
 MARKERS = ("?", "na", "n/a", "#n/a", "nan", "null", "<na>")
 
@@ -29,6 +29,11 @@ _MAX_STRAY = 0.01
 _MAX_MARKERS = 3
 _MIN_NUMBERS = 20
 _MOST_WORDS = 200
+
+
+def markers(more: Sequence[str | int | float] = ()) -> tuple[str, ...]:
+    """Texts that mean "no value" in every column: the usual ones, and more."""
+    return tuple(dict.fromkeys((*MARKERS, *(str(m) for m in more))))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ ROW_ORDER = "(row order)"
 _PERFECT = 0.98
 _EXACT = 1e-6
 _STRONG = 0.8
-_DOMINANT, _LEAD = 0.5, 1.5
+_DOMINANT, _LEAD = 0.5, 1.7
+_OUTSTANDING = 0.5
 _ID_SIGNAL = 0.15
 _ENOUGH, _PLENTY = 40, 100
 
@@ -108,14 +109,17 @@ class _Search:
         """Each column alone."""
         for name, (train, valid) in self.sample.features.items():
             self.scores[name] = score(self.sample, train, valid)
-        ranked = sorted((s.skill for s in self.scores.values()), reverse=True)
-        second = max(ranked[1], 0.0) if len(ranked) > 1 else 0.0
         for name, scored in self.scores.items():
-            finding = self._judged(name, scored, second)
+            finding = self._judged(name, scored)
             if finding is not None:
                 yield finding
 
-    def _judged(self, name: str, scored: Scored, second: float) -> Finding | None:
+    def _others(self, name: str) -> list[tuple[float, str]]:
+        """The other columns, the strongest first, as (skill, name); two of no skill at the end."""
+        others = sorted(((s.skill, n) for n, s in self.scores.items() if n != name), reverse=True)
+        return [*((max(skill, 0.0), n) for skill, n in others), (0.0, ""), (0.0, "")]
+
+    def _judged(self, name: str, scored: Scored) -> Finding | None:
         skill, alone = scored.skill, f"'{name}' alone"
         ident = self._is_id(name)
         if scored.agreement >= self.perfect and self.enough:
@@ -130,11 +134,24 @@ class _Search:
         if ident and skill >= _ID_SIGNAL:
             reason = f"{name!r} looks like an id, yet it predicts the target ({scored.words}): rows come in an order"
             return Finding((name,), "id", False, reason, skill)
-        if skill >= _STRONG:
-            reason = f"{alone} predicts most of the target ({scored.words}): is it known before the target is?"
+        return self._outstanding(name, scored)
+
+    def _outstanding(self, name: str, scored: Scored) -> Finding | None:
+        """A suspicion where a column stands out: in a table of strong columns, strength is what one expects.
+
+        It leaves at most half as much unexplained as the second of the other columns does (the first may be its
+        companion), or knows the target well and far better than the first.
+        """
+        skill = scored.skill
+        (first, rival), (second, companion), *_ = self._others(name)
+        ask = "is it known before the target is?"
+        if skill >= _STRONG and 1 - skill <= _OUTSTANDING * (1 - second):
+            beside = f", where {companion!r} reaches {self.scores[companion].words}" if companion else ""
+            reason = f"{name!r} alone predicts most of the target ({scored.words}{beside}): {ask}"
             return Finding((name,), "strong", False, reason, skill)
-        if skill >= _DOMINANT and skill >= _LEAD * second:
-            reason = f"{alone} ({scored.words}) outdoes every other column by far: is it known before the target is?"
+        if skill >= _DOMINANT and skill >= _LEAD * first:
+            beside = f"{rival!r} ({self.scores[rival].words})" if rival else "all others"
+            reason = f"{name!r} alone ({scored.words}) outdoes the next best, {beside}, by far: {ask}"
             return Finding((name,), "dominant", False, reason, skill)
         return None
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from leaflab.errors import ConfigError, DataError
+from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
     from leaflab.values import Roles
@@ -29,6 +30,9 @@ def check_names(names: Sequence[str], roles: Roles, others: Mapping[str, Sequenc
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise DataError("the table", "must name every column once", got=twice[0])
+    if ROW_ID in names and ROW_ID not in (*roles.ids, *roles.dropped):
+        hint = f"say dataset.id={ROW_ID} if it names rows, or leave it out with dataset.drop=[{ROW_ID}]"
+        raise DataError(f"column {ROW_ID!r}", "has the name that leaflab gives to the ids of rows", hint=hint)
     single = {"target": roles.goal, "time": roles.time, "group": roles.group, "weight": roles.weight}
     asked: dict[str, Sequence[str]] = {f"dataset.{role}": [name] for role, name in single.items() if name is not None}
     asked |= {"dataset.id": roles.ids, "dataset.drop": roles.dropped, **others}

@@ -22,7 +22,7 @@ from leaflab.errors import ConfigError, DataError
 from leaflab.identity import column_hashes, mixed
 from leaflab.prepare.base import KEPT, Prepared, QuarantineRow
 from leaflab.prepare.dividing import Divided, Dividing, Plan
-from leaflab.prepare.kinds import MARKERS
+from leaflab.prepare.kinds import markers
 from leaflab.prepare.moments import Moments
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.refusals import texts, too_many
@@ -115,6 +115,7 @@ class Streaming:
         whole = {
             "prepare.checks.columns": any("unique" in rule for rule in options.checks.columns.values()),
             "prepare.annotators": bool(options.annotators),
+            "prepare.features.history": options.features.history is not None,
             "prepare.corrections": bool(options.corrections),
         }
         for key, asked in whole.items():
@@ -137,9 +138,9 @@ class Streaming:
             targets.append(batch.column(goal))
         if survey is None or not survey.rows:
             raise DataError("the table", "must have rows", got=0)
-        self._markers = tuple(dict.fromkeys((*MARKERS, *(str(m) for m in self.options.missing))))
-        found = find_goal(pa.chunked_array(targets), self.roles, self._markers, self.options.rules.get(goal, {}))
-        known = survey.result(self._markers, self.options.rules)
+        missing = markers(self.options.missing)
+        found = find_goal(pa.chunked_array(targets), self.roles, missing, self.options.rules.get(goal, {}))
+        known = survey.result(missing, self.options.rules)
         special = {self.roles.weight, self.roles.group, *self.roles.ids, *self.roles.dropped, *aside}
         text = self.options.features.text != "none"
         self.unused = {n: "constant" for n, k in known.items() if not k.varies and n not in special}

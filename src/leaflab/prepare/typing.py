@@ -32,6 +32,14 @@ __all__ = [
 
 Rules = Mapping[str, Mapping[str, Any]]
 
+_FITTING: Mapping[str, Any] = {
+    "scale": (int, float),
+    "strip": bool,
+    "dayfirst": bool,
+    "required": bool,
+    "replace": Mapping,
+    "words": Mapping,
+}
 _RULE_KEYS = tuple(f.name for f in fields(Column) if f.name != "name")
 
 
@@ -178,10 +186,23 @@ def _overruled(found: Column, rule: Mapping[str, Any]) -> Column:
     if rule.get("kind", "number") not in ARROW:
         raise ConfigError(key, f"must have one of the kinds {', '.join(ARROW)}", got=rule["kind"])
     given = dict(rule)
+    for word, value in given.items():
+        if word != "missing" and not isinstance(value, _FITTING.get(word, str)):
+            raise ConfigError(f"{key}.{word}", "has a value of another kind", got=value)
+    _check_format(key, str(given.get("format", "")))
     if "missing" in given:
-        listed = [given["missing"]] if isinstance(given["missing"], str | int | float) else given["missing"]
+        listed = given["missing"] if isinstance(given["missing"], list | tuple) else [given["missing"]]
         given["missing"] = tuple(dict.fromkeys((*found.missing, *(str(m) for m in listed))))
     return replace(found, **given)
+
+
+def _check_format(key: str, format: str) -> None:
+    if not format:
+        return
+    try:
+        pd.to_datetime(pd.Series(["1"], dtype="str"), format=format, errors="coerce")
+    except ValueError as error:
+        raise ConfigError(f"{key}.format", f"must be a strptime format ({error})", got=format) from error
 
 
 def refuse_infinite(name: str, raw: pd.Series[Any], bad: np.ndarray) -> None:
