@@ -115,7 +115,8 @@ def by_leaflab(source: Path, folder: Path) -> int:
     from leaflab.split.random import Random
     from leaflab.values import Roles
 
-    file = pq.ParquetFile(source)
+    texts = [field.name for field in pq.read_schema(source) if pa.types.is_string(field.type)]
+    file = pq.ParquetFile(source, read_dictionary=texts)  # as the lake's own stream gives them
     checks = {"columns": {name: {"ge": low, "le": high} for name, (low, high) in RANGES.items()}}
     lake = Delta(path=str(folder / "lake"))
     with Spill(folder) as spill:

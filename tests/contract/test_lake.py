@@ -45,6 +45,7 @@ def test_a_version_is_what_was_written(lake: Lake) -> None:
     version = lake.write("raw/t", TABLE, meta={"k": 1})
     assert lake.read(version.name, version.version).equals(TABLE)
     assert version.digest == digest(TABLE).table
+    assert lake.stream("raw/t", coded=True).read_all().cast(TABLE.schema).equals(TABLE)
     assert lake.current("raw/t") == version
     assert lake.versions("raw/t") == [version]
     assert lake.tables() == ["raw/t"]

@@ -201,3 +201,24 @@ def test_features_that_cannot_be_made_are_told_at_once(features, words):
     raw = table(x=list(range(12)), kind=["a", "b"] * 6, y=labels())
     with pytest.raises(ConfigError, match=words):
         clean(raw, prepare=Default(features=features))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"kind": "time", "format": "%Q"}, "must be a strptime format"),
+        ({"scale": "half"}, "has a value of another kind"),
+        ({"replace": "x"}, "has a value of another kind"),
+    ],
+)
+def test_rules_that_make_no_sense_are_one_sentence(rule, words):
+    with pytest.raises(ConfigError, match=words):
+        clean(table(w=["2020-01-01"] * 12, y=labels()), prepare=Default(rules={"w": rule}))
+
+
+def test_the_name_of_row_ids_is_taken():
+    raw = table(row_id=list(range(100, 112)), y=labels())
+    with pytest.raises(DataError, match=r"dataset\.id=row_id"):
+        clean(raw)
+    assert clean(raw, id="row_id").table[ROW_ID].to_pylist()[0] == "100"
+    assert clean(raw, drop="row_id").table.column_names.count(ROW_ID) == 1

@@ -82,6 +82,13 @@ def test_strong_and_ordered_columns_are_suspects():
     assert found[ROW_ORDER] == "order"
 
 
+def test_in_a_table_of_strong_columns_none_is_suspected_for_its_strength():
+    near = {f"near{n}": lambda y, rng: y + rng.normal(size=len(y)) * 0.35 for n in range(5)}
+    assert suspects(table(**near)) == {}
+    leak = table(**near, status=lambda y, rng: y + rng.normal(size=len(y)) * 0.22)
+    assert suspects(leak) == {"status": "strong"}
+
+
 def test_few_rows_prove_nothing():
     raw = table(rows=120, status=lambda y, rng: np.where(y == 1, "paid", "lost"))
     assert certain(raw) == {}

@@ -81,8 +81,10 @@ class Lake(ABC):
             LakeError: no such table or version.
         """
 
-    def stream(self, name: str, version: int | None = None, columns: list[str] | None = None) -> pa.RecordBatchReader:
-        """The rows of one version, batch by batch."""
+    def stream(
+        self, name: str, version: int | None = None, columns: list[str] | None = None, *, coded: bool = False
+    ) -> pa.RecordBatchReader:
+        """The rows of one version, batch by batch; `coded`: texts may come as dictionaries, which cost less to read."""
         return self.read(name, version, columns).to_reader()
 
     def digest(self, version: TableVersion) -> str:

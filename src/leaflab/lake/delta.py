@@ -187,15 +187,17 @@ class Delta(Lake):
         with self.store.failures(name, "read"):
             return self._dataset(name, version).to_table(columns=columns)
 
-    def stream(self, name: str, version: int | None = None, columns: list[str] | None = None) -> pa.RecordBatchReader:
+    def stream(
+        self, name: str, version: int | None = None, columns: list[str] | None = None, *, coded: bool = False
+    ) -> pa.RecordBatchReader:
         with self.store.failures(name, "read"):
-            return self._dataset(name, version).scanner(columns=columns).to_reader()
+            return self._dataset(name, version, coded=coded).scanner(columns=columns).to_reader()
 
-    def _dataset(self, name: str, version: int | None) -> Dataset:
+    def _dataset(self, name: str, version: int | None, *, coded: bool = False) -> Dataset:
         """The files of a version in the order of its rows."""
         import pyarrow as pa
 
-        from leaflab.lake.division import dataset
+        from leaflab.lake.division import dataset, with_dictionaries
 
         table = self.store.must_open(name)
         if version is None and self._is_pinned(name):
@@ -205,7 +207,10 @@ class Delta(Lake):
         if version is not None and version != table.version():
             table.load_as_version(version)
         schema = pa.schema(table.schema().to_arrow())
-        return dataset(self.store.files(name), schema, actions(table), divided_by(table))
+        parted = divided_by(table)
+        if coded:
+            schema = with_dictionaries(schema, parted)
+        return dataset(self.store.files(name), schema, actions(table), parted)
 
     def versions(self, name: str) -> list[TableVersion]:
         with self.store.failures(name, "read"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
     from pyarrow.fs import FileSystem
 
-__all__ = ["as_texts", "checked", "dataset", "folder", "parts"]
+__all__ = ["as_texts", "checked", "dataset", "folder", "parts", "with_dictionaries"]
 
 _MISSING = "__HIVE_DEFAULT_PARTITION__"
 _MOST = 2000  # parts that one write may have
@@ -100,15 +100,26 @@ def dataset(files: FileSystem, schema: pa.Schema, actions: pa.Table, columns: Se
         actions: `path` of each file and `partition.<column>` where the table is divided.
         columns: what it is divided by.
     """
+    import pyarrow as pa
     import pyarrow.dataset as ds
 
     keys = [f"partition.{column}" for column in columns]
     ordered = actions.select(["path", *keys]).sort_by([(key, "ascending") for key in (*keys, "path")])
-    kind, fragments = ds.ParquetFileFormat(), []
+    coded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    kind, fragments = ds.ParquetFileFormat(dictionary_columns=coded), []
     for row in ordered.to_pylist():
         true = [_is(c, row[k], schema.field(c).type) for c, k in zip(columns, keys, strict=True)]
         fragments.append(kind.make_fragment(row["path"], files, partition_expression=_all(true)))
     return ds.FileSystemDataset(fragments, schema, kind, files)
+
+
+def with_dictionaries(schema: pa.Schema, but: Sequence[str]) -> pa.Schema:
+    """The schema with its texts as dictionaries, save those of some columns."""
+    import pyarrow as pa
+
+    coded = pa.dictionary(pa.int32(), pa.string())
+    plain = [f.name not in but and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type)) for f in schema]
+    return pa.schema([f.with_type(coded) if text else f for f, text in zip(schema, plain, strict=True)])
 
 
 def _is(column: str, value: Any, kind: pa.DataType) -> Any:

@@ -21,6 +21,10 @@ __all__ = ["History"]
 Statistic = Literal["mean", "min", "max", "std", "sum", "count"]
 
 
+def _mean() -> list[Statistic]:
+    return ["mean"]
+
+
 @option
 class History:
     """`prepare.features.history`: columns made of earlier rows, by `dataset.time`.
@@ -39,7 +43,7 @@ class History:
     columns: list[str]
     lags: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     windows: list[Annotated[int, Field(ge=1)] | str] = Field(default_factory=list)
-    statistics: list[Statistic] = Field(default_factory=lambda: ["mean"])
+    statistics: list[Statistic] = Field(default_factory=_mean)
     by: list[str] = Field(default_factory=list)
 
     def added(self, raw: pa.Table, roles: Roles, missing: Sequence[str], rules: Mapping[str, Any]) -> pa.Table:

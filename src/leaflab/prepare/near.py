@@ -68,15 +68,17 @@ def earlier(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int
 def _earlier(keys: NDArray[np.uint64], shares: int, share: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     rows = np.flatnonzero(keys % np.uint64(shares) == share) if shares > 1 else np.arange(len(keys))
     values = keys[rows]
-    order = np.argsort(values)
-    values = values[order]
-    opens = np.append(True, values[1:] != values[:-1])[: len(values)]
-    if opens.all():
+    ordered = np.sort(values)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
         return rows[:0], rows[:0]
-    starts = np.flatnonzero(opens)
-    first = np.minimum.reduceat(order, starts)[np.cumsum(opens) - 1]
-    again = first != order
-    return rows[order[again]], rows[first[again]]
+    among = np.minimum(np.searchsorted(twice, values), len(twice) - 1)
+    company = twice[among] == values
+    rows, group = rows[company], among[company]
+    first = np.full(len(twice), len(keys))
+    np.minimum.at(first, group, rows)
+    again = first[group] != rows
+    return rows[again], first[group[again]]
 
 
 def companies(

@@ -245,10 +245,8 @@ class Streaming:
         return kept
 
     def _newest(self, kept: NDArray[np.bool_]) -> Any:
-        time = self.roles.time
-        if time is None or self.options.checks.max_age is None:
-            return None
-        return self.spill.columns([time], kept).to_pandas()[time].max()
+        time = self.roles.time if self.options.checks.max_age else None
+        return None if time is None else self.spill.columns([time], kept).to_pandas()[time].max()
 
     def _texts(self, lines: NDArray[np.int64]) -> Iterator[str]:
         """Raw rows by their sorted places, from another pass."""

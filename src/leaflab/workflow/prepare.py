@@ -76,7 +76,7 @@ _Divided = tuple["Prepared", Mapping[str, "pa.Table"]]
 def _streamed(lab: Lab, raw: Raw, spill: Spill) -> _Divided | None:
     """The parts of a table too large for memory, which stay on disk."""
     table = f"raw/{raw.name}"
-    stream = lab.prepare.streamed(raw.rows, lambda: lab.lake.stream(table, raw.version), lab.dataset, spill)
+    stream = lab.prepare.streamed(raw.rows, lambda: lab.lake.stream(table, raw.version, coded=True), lab.dataset, spill)
     return None if stream is None else stream.run(lambda prepared: _assigned(lab, prepared), lab.split.aside)
 
 
