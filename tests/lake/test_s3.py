@@ -73,6 +73,20 @@ def test_a_store_that_refuses_is_one_sentence(endpoint: str, free_port: int) -> 
         Delta(path="s3://bucket/lake", storage=gone).write("raw/t", pa.table({"a": [1]}))
 
 
+_GOOGLE = '{"gcs_base_url":"%s","disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}'
+_AZURE = {"azure_storage_account_name": "devstoreaccount1", "azure_storage_account_key": "c2VjcmV0"}
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/lake", "az://bucket/lake"])
+def test_google_and_azure_are_the_same_option(path: str, free_port: int) -> None:
+    gone, quick = f"http://127.0.0.1:{free_port}", {"max_retries": "0", "retry_timeout": "1s"}
+    storage = {**quick, "google_service_account_key": _GOOGLE % gone}
+    if path.startswith("az"):
+        storage = {**quick, **_AZURE, "azure_storage_endpoint": f"{gone}/account", "azure_allow_http": "true"}
+    with pytest.raises(LakeError, match=rf"lake table 'raw/t' in '{path}' cannot be written \(.*Connection refused"):
+        Delta(path=path, storage=storage).write("raw/t", pa.table({"a": [1]}))
+
+
 def test_sources_read_from_a_bucket(endpoint: str) -> None:
     storage = {"key": "testing", "secret": "testing", "client_kwargs": {"endpoint_url": endpoint}}
     reading = File(path="s3://bucket/in/*.csv", storage=storage).read()

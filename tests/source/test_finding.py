@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import http.server
 import lzma
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from leaflab.errors import ConfigError, ExtraError, SourceError
+from leaflab.errors import ConfigError, SourceError
 from leaflab.source.base import Reading
 from leaflab.source.file import File
 from leaflab.source.finding import stem_of
@@ -188,5 +189,12 @@ def test_an_object_store_goes_through_fsspec() -> None:
     assert pydict(File(path="memory://bucket/*.csv").read()) == TABLE
     with pytest.raises(SourceError, match="names no file"):
         File(path="memory://bucket/nope.csv").read()
-    with pytest.raises((SourceError, ExtraError), match=r"names no store that is known|needs an optional package"):
+    with pytest.raises(SourceError, match=r"names no store that is known, got 'klingon://'"):
         File(path="klingon://bucket/a.csv").read()
+
+
+@pytest.mark.parametrize(("scheme", "package"), [("gs", "gcsfs"), ("az", "adlfs")])
+def test_a_store_whose_package_is_missing_names_it(scheme: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SourceError, match=rf"a source at {scheme}:// needs the package {package}: pip install"):
+        File(path=f"{scheme}://bucket/a.csv").read()

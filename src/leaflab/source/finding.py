@@ -18,7 +18,7 @@ from leaflab.source.piece import COMPRESSED, Opening, Piece, readable, unpacked
 
 __all__ = ["find", "opened", "stem_of"]
 
-_EXTRAS = {"s3": "s3"}
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
 def find(path: str, endings: set[str], storage: Mapping[str, Any]) -> list[Piece]:
@@ -121,12 +121,17 @@ def _member(piece: Piece, name: str) -> Iterator[IO[bytes]]:
 
 def _stored(path: str, scheme: str, storage: Mapping[str, Any]) -> list[Piece]:
     """Files of an object store, through fsspec."""
-    try:
-        import fsspec
+    import fsspec
+    from fsspec.registry import known_implementations
 
+    try:
         files, root = fsspec.core.url_to_fs(path, **storage)
     except ImportError as error:
-        raise ExtraError(f"a source at {scheme}://", _EXTRAS.get(scheme, "s3")) from error
+        if scheme in _EXTRAS:
+            raise ExtraError(f"a source at {scheme}://", _EXTRAS[scheme]) from error
+        package = str(known_implementations[scheme]["class"]).partition(".")[0]
+        hint = f"pip install {package}"
+        raise SourceError(f"a source at {scheme}://", f"needs the package {package}", hint=hint) from error
     except ValueError as error:
         raise SourceError("`source.path`", "names no store that is known", got=f"{scheme}://") from error
     name = without_secrets(path)
