@@ -28,7 +28,7 @@ __all__ = ["Recorder"]
 _log = logging.getLogger(__name__)
 _TIMES = {"fit_seconds", "predict_seconds", "bin_seconds", "cpu_seconds", "predict_ms_per_1k_rows"}
 _STATUS = {"failed": "FAILED"}
-_FINAL = "final"
+_FINAL = "recorded.txt"
 
 
 @dataclass
