@@ -133,11 +133,11 @@ def _refuse_nonsense(name: str, rule: Mapping[str, Any], frame: pd.DataFrame) ->
     strict = "gt" in rule or "lt" in rule
     for word in ("isin", "notin"):
         if word in rule and not isinstance(rule[word], list | tuple):
-            raise ConfigError(f"{key}.{word}", "must be a list of values", got=rule[word])
+            raise ConfigError(f"{key[:-1]}.{word}`", "must be a list of values", got=rule[word])
     try:
         re.compile(str(rule.get("regex", "")))
     except re.error as error:
-        raise ConfigError(f"{key}.regex", f"must be a regular expression ({error})", got=rule["regex"]) from error
+        raise ConfigError(f"{key[:-1]}.regex`", f"must be a regular expression ({error})", got=rule["regex"]) from error
     if low and high and (max(low) > min(high) or (strict and max(low) == min(high))):
         raise ConfigError(key, "must not contradict itself", got=dict(rule))
     if set(rule.get("isin", ())) and set(rule["isin"]) <= set(rule.get("notin", ())):

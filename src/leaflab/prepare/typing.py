@@ -188,7 +188,7 @@ def _overruled(found: Column, rule: Mapping[str, Any]) -> Column:
     given = dict(rule)
     for word, value in given.items():
         if word != "missing" and not isinstance(value, _FITTING.get(word, str)):
-            raise ConfigError(f"{key}.{word}", "has a value of another kind", got=value)
+            raise ConfigError(f"{key[:-1]}.{word}`", "has a value of another kind", got=value)
     _check_format(key, str(given.get("format", "")))
     if "missing" in given:
         listed = given["missing"] if isinstance(given["missing"], list | tuple) else [given["missing"]]
@@ -202,7 +202,7 @@ def _check_format(key: str, format: str) -> None:
     try:
         pd.to_datetime(pd.Series(["1"], dtype="str"), format=format, errors="coerce")
     except ValueError as error:
-        raise ConfigError(f"{key}.format", f"must be a strptime format ({error})", got=format) from error
+        raise ConfigError(f"{key[:-1]}.format`", f"must be a strptime format ({error})", got=format) from error
 
 
 def refuse_infinite(name: str, raw: pd.Series[Any], bad: np.ndarray) -> None:
