@@ -23,9 +23,9 @@ from leaflab.metric.regression import Rmse
 from leaflab.scorer import Column, Encoder, Feature, Scorer
 from leaflab.scorer.predictor import Boosters
 from leaflab.values import Dataset, Roles
-from leaflab.watch.look import Known, Window
+from leaflab.watch.look import Known
 from leaflab.watch.reference import codes_of, reference
-from leaflab.watch.scored import score
+from leaflab.watch.window import Gathering, Typed, Window
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +138,12 @@ def window_of(
     if task != "regression":
         codes = {label: float(code) for code, label in enumerate(known.scorer.classes)}
         truth = np.array([codes[label] for label in truth])
-    scored = score(known.scorer, frame, truth if labelled else None)
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    return Window(f"window {seed}", table, scored, np.arange(rows))
+    return gathered(known, frame, truth if labelled else np.full(rows, np.nan), label=f"window {seed}")
+
+
+def gathered(
+    known: Known, frame: pd.DataFrame, truth: np.ndarray, times: np.ndarray | None = None, label: str = "window"
+) -> Window:
+    made = Gathering(known.profile.columns, sample=4000)
+    made.add(Typed(frame, np.asarray(truth, dtype="float64"), np.arange(len(frame)), times))
+    return made.window(label, known.scorer)

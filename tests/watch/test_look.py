@@ -12,7 +12,7 @@ import pytest
 from leaflab.drift.base import Drift
 from leaflab.watch.look import Known, Limits, Sight, look
 
-LIMITS = Limits(sample=4000)
+LIMITS = Limits()
 Tests = dict[str, Drift]
 
 
@@ -90,6 +90,16 @@ def test_flipped_labels_are_a_change_of_concept_without_drift_of_the_data(
     families = {family for family, _ in alarms(seen(world, known, tests, 4, twist=0.25))}
     assert {"concept", "performance"} <= families
     assert "data" not in families
+
+
+def test_a_slice_of_a_number_that_got_worse_is_named(world: ModuleType, known: Known, tests: Tests) -> None:
+    window = world.window_of(known, 11, rows=3000)
+    rows = window.labelled
+    flipped = np.where(rows.frame["z"].to_numpy() > 0.8, 1 - rows.truth, rows.truth)
+    sight = look(known, world.gathered(known, rows.frame, flipped), {}, LIMITS, 0.0)
+    worst = [s for s in sight.alarms if s.finding.test == "slice"]
+    assert worst[0].finding.column.startswith("z is above")
+    assert "±" in worst[0].finding.sentence
 
 
 def test_harder_rows_are_not_taken_for_a_change_of_concept(world: ModuleType, known: Known, tests: Tests) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from leaflab.drift.base import Drift
 from leaflab.metric.probability import LogLoss
-from leaflab.watch.look import Known, Limits, Window, look
+from leaflab.watch.look import Known, Limits, look
 from leaflab.watch.reference import reference
-from leaflab.watch.scored import score
+from leaflab.watch.window import Window
 
 Tests = dict[str, Drift]
 
@@ -42,15 +42,14 @@ def december(known: Known, world: ModuleType, extra: float) -> Window:
     truth = (frame["y"] == "yes").astype("float64").to_numpy()
     rows = frame[["x", "z", "dull", "kind"]]
     times = stamps.as_unit("us").astype("int64").to_numpy() / 1e6
-    table = pa.Table.from_pandas(rows, preserve_index=False)
-    return Window("december", table, score(known.scorer, rows, truth), np.arange(1500), times=times)
+    return world.gathered(known, rows, truth, times)
 
 
 def test_a_season_is_not_taken_for_drift_and_drift_not_for_a_season(
     yearly: Known, world: ModuleType, tests: Tests
 ) -> None:
     def columns(extra: float, season: str | None) -> set[str]:
-        sight = look(yearly, december(yearly, world, extra), tests, Limits(sample=4000, season=season), 0.0)
+        sight = look(yearly, december(yearly, world, extra), tests, Limits(season=season), 0.0)
         return {signal.finding.column for signal in sight.alarms if signal.family == "data"}
 
     assert "x" in columns(0.0, None)
@@ -66,7 +65,7 @@ def test_without_held_out_rows_the_data_are_still_watched(world: ModuleType, tes
     def far(rng: np.random.Generator, frame: pd.DataFrame) -> None:
         frame["x"] += 2
 
-    sight = look(known, world.window_of(known, 1, change=far), tests, Limits(sample=2000), 0.0)
+    sight = look(known, world.window_of(known, 1, change=far), tests, Limits(), 0.0)
     assert ("data", "x") in {(s.family, s.finding.column) for s in sight.alarms}
     estimated = next(s for s in sight.signals if s.finding.test == "estimated")
     assert not estimated.finding.applies

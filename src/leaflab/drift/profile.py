@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from leaflab.drift.base import Kind
 
-__all__ = ["CHUNK", "Profile", "Sample", "batches_of", "kinds_of", "profile", "reference_profile"]
+__all__ = ["CHUNK", "Profile", "Profiler", "Sample", "batches_of", "kinds_of", "profile", "reference_profile"]
 
 CHUNK = 1 << 17
 _LEARN = 100_000
@@ -143,20 +143,51 @@ def profile(
     batches: Iterable[pa.RecordBatch], grids: Mapping[str, Sketch], *, sample: int = 20_000, seed: int = 2
 ) -> Profile:
     """The profile of a stream on the grids of another; columns it lacks are absent, further ones are passed over."""
-    import pyarrow as pa
+    made = Profiler(grids, sample=sample, seed=seed)
+    for batch in batches:
+        made.update(batch)
+    return made.profile()
 
-    sketches: dict[str, Sketch] = {}
-    chosen, rows, schema = Sample(sample, seed), 0, None
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for batch in batches:
-            schema = schema or pa.schema([f for f in batch.schema if f.name in grids])
-            known = batch.select(schema.names)
-            for name in schema.names:
-                sketches.setdefault(name, Sketch.like(grids[name]))
-            list(pool.map(lambda name: sketches[name].update(known.column(name)), schema.names))  # noqa: B023
-            chosen.update(known)
-            rows += batch.num_rows
-    return Profile(rows, sketches, chosen.table(schema or pa.schema([])))
+
+class Profiler:
+    """A profile in the making, on the grids of another one.
+
+    Args:
+        grids: column to a sketch on its grid.
+        sample: whole rows kept.
+        seed: of the sample.
+    """
+
+    def __init__(self, grids: Mapping[str, Sketch], *, sample: int = 20_000, seed: int = 2) -> None:
+        self._grids, self._sample = grids, Sample(sample, seed)
+        self._sketches: dict[str, Sketch] = {}
+        self._schema: pa.Schema | None = None
+        self._rows = 0
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Takes the next rows, whose columns are those of the first ones."""
+        import pyarrow as pa
+
+        if self._schema is None:
+            self._schema = pa.schema([f for f in batch.schema if f.name in self._grids])
+            self._sketches = {name: Sketch.like(self._grids[name]) for name in self._schema.names}
+        known = batch.select(self._schema.names)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            list(pool.map(lambda name: self._sketches[name].update(known.column(name)), self._schema.names))
+        self._sample.update(known)
+        self._rows += batch.num_rows
+
+    def bad(self, column: str, count: int) -> None:
+        """Some of the values that were taken as missing could not be read as their kind."""
+        if column in self._sketches:
+            sketch = self._sketches[column]
+            sketch.bad, sketch.nulls = sketch.bad + count, sketch.nulls - count
+
+    def profile(self) -> Profile:
+        """What was seen so far."""
+        import pyarrow as pa
+
+        return Profile(self._rows, self._sketches, self._sample.table(self._schema or pa.schema([])))
 
 
 def _wider(known: tuple[float, float], array: pa.Array[Any], kind: Kind) -> tuple[float, float]:

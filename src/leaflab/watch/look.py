@@ -16,6 +16,7 @@ from leaflab.watch.impact import impacts
 from leaflab.watch.scored import Scored, answers
 from leaflab.watch.seasons import in_season
 from leaflab.watch.signals import Signal, signals
+from leaflab.watch.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from leaflab.metric.base import Metric
     from leaflab.scorer import Scorer
 
-__all__ = ["Known", "Limits", "Sight", "Window", "label_table", "look"]
+__all__ = ["Known", "Limits", "Sight", "label_table", "look"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class Limits:
     alpha: float = 0.05
     min_impact: float = 0.05
     tolerance: float = 0.05
-    sample: int = 20_000
     fresh_within: float | None = None
     min_rows: int | None = None
     max_rows: int | None = None
@@ -76,40 +76,6 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Window:
-    """Current rows.
-
-    Args:
-        label: for people (`2013-05`, `rows 1–2,000`).
-        table: the model's columns, typed; columns the current rows lack are left out.
-        scored: the same rows with answers and what truth there is.
-        ids: row ids.
-        bad: column to number of unreadable values.
-        times: seconds since the epoch a row, NaN where unknown; None without a time column.
-        delay: median seconds between a row and its label; None where not known.
-        findings: what was noticed while reading (clock, truth ids).
-    """
-
-    label: str
-    table: pa.Table
-    scored: Scored
-    ids: np.ndarray
-    bad: Mapping[str, int] = field(default_factory=dict)
-    times: np.ndarray | None = None
-    delay: float | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        return self.table.num_rows
-
-    @property
-    def end(self) -> float | None:
-        """Time of the newest row."""
-        return float(np.nanmax(self.times)) if self.times is not None else None
-
-
-@dataclass(frozen=True)
 class Sight:
     """What one look saw."""
 
@@ -143,18 +109,18 @@ def look(known: Known, window: Window, tests: Mapping[str, Drift], limits: Limit
         limits: from where on things count.
         now: seconds since the epoch.
     """
-    current = _profiled(known, window, limits.sample)
+    current = window.profile.scored(answers(known.scorer, window.scored.scores), like=known.profile)
     pair = Pair(known.profile, current)
     narrow = replace(known.profile, columns={k: v for k, v in known.profile.columns.items() if k in known.relevant})
     findings = list(window.findings)
     for test in tests.values():
         findings += test.compare(Pair(narrow, current) if test.joint else pair)
     estimated, drawn = _estimated(known, window)
-    realised = performance.realised(known.metrics, window.scored)
+    realised = performance.realised(known.metrics, window.labelled)
     findings += _performance(known, window, estimated, realised, limits.tolerance)
     findings += _concept(known, window, drawn, limits.tolerance)
     findings += _labels(known, window, tests)
-    findings += [quality.duplicates(window.ids, known.facts)]
+    findings += [quality.duplicates(window.repeated, window.rows, known.facts)]
     findings += quality.freshness(window.end, now, limits.fresh_within)
     findings += quality.volume(window.rows, limits.min_rows, limits.max_rows)
     moved = impacts(known.scorer, known.sample, window.scored.frame.iloc[:20_000], _suspects(findings, limits.alpha))
@@ -164,24 +130,14 @@ def look(known: Known, window: Window, tests: Mapping[str, Drift], limits: Limit
     return Sight(window, current, tuple(found), estimated, realised, moved)
 
 
-def _profiled(known: Known, window: Window, sample: int) -> Profile:
-    current = profile(batches_of(window.table)(), known.profile.columns, sample=sample)
-    for name, count in window.bad.items():
-        if name in current.columns:
-            sketch = current.columns[name]
-            sketch.bad, sketch.nulls = sketch.bad + count, sketch.nulls - count
-    return current.scored(answers(known.scorer, window.scored.scores), like=known.profile)
-
-
 def _estimated(known: Known, window: Window) -> tuple[dict[str, Estimate], np.ndarray | None]:
     """Estimates on all rows, and the imagined losses of the labelled ones (all, where no label has come)."""
     if known.errors is None or not window.rows:
         return {}, None
     found = estimate(known.errors, window.scored, known.metrics)
-    labelled = window.scored.labelled
     drawn = found
-    if 0 < len(labelled) < len(window.scored):
-        drawn = estimate(known.errors, labelled, [known.metric])
+    if 0 < window.truths < window.rows:
+        drawn = estimate(known.errors, window.labelled, [known.metric])
     imagined = drawn[known.metric.name][1] if known.metric.name in drawn else None
     return {name: one for name, (one, _) in found.items()}, imagined
 
@@ -191,23 +147,22 @@ def _performance(
 ) -> Iterator[Finding]:
     metric, before = known.metric, known.realised.get(known.metric.name)
     yield performance.estimated_drop(metric, before, estimated.get(metric.name), least)
-    labelled = len(window.scored.labelled)
-    yield performance.realised_drop(metric, before, realised.get(metric.name), least, labelled)
-    yield from performance.slices(metric, known.held, window.scored, 2 * least)
+    yield performance.realised_drop(metric, before, realised.get(metric.name), least, window.truths)
+    yield from performance.slices(metric, known.held, window.labelled, 2 * least)
 
 
 def _concept(known: Known, window: Window, drawn: np.ndarray | None, least: float) -> Iterator[Finding]:
-    yield concept.surprise(known.metric, window.scored, drawn, least)
-    yield concept.permutation(known.metric, known.held, window.scored, least)
-    yield concept.adwin(known.metric, known.held, window.scored, least)
+    yield concept.surprise(known.metric, window.labelled, drawn, least)
+    yield concept.permutation(known.metric, known.held, window.labelled, least)
+    yield concept.adwin(known.metric, known.held, window.labelled, least)
 
 
 def _labels(known: Known, window: Window, tests: Mapping[str, Drift]) -> Iterator[Finding]:
-    yield from quality.doubtful_labels(known.errors, window.scored)
-    labelled = window.scored.labelled
-    if known.labels is None or not len(labelled):
+    yield from quality.doubtful_labels(known.errors, window.labelled)
+    if known.labels is None or not window.truths:
         return
-    current = profile(batches_of(label_table(known.scorer.classes, labelled.truth))(), known.labels.columns)
+    truth = label_table(known.scorer.classes, window.labelled.truth)
+    current = profile(batches_of(truth)(), known.labels.columns)
     for name in ("chi2", "ks"):
         if name in tests:
             for finding in tests[name].compare(Pair(known.labels, current)):

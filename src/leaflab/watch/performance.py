@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from leaflab.drift.control import chance
 from leaflab.watch.imagine import Estimate
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from leaflab.metric.base import Metric
     from leaflab.watch.scored import Scored
 
@@ -21,6 +24,8 @@ NEEDED = 100
 _RESAMPLES = 100
 _ROWS = 20_000
 _SLICE_ROWS = 50
+_SLICES = 8
+_LEVELS = 1000
 
 
 def realised(metrics: Sequence[Metric], rows: Scored, seed: int = 0) -> dict[str, Estimate]:
@@ -72,8 +77,11 @@ def _drop(test: str, metric: Metric, before: Estimate, now: Estimate, least: flo
     )
 
 
-def slices(metric: Metric, before: Scored, now: Scored, least: float, most: int = 8) -> Iterator[Finding]:
-    """The same loss in slices of the commonest levels of each text column, where a loss of single rows exists."""
+def slices(metric: Metric, before: Scored, now: Scored, least: float) -> Iterator[Finding]:
+    """The same loss in slices of every column, where a loss of single rows exists: is it worse for some?
+
+    Categories and numbers of few values are cut by their commonest values, other numbers by the reference's quartiles.
+    """
     before, now = before.labelled, now.labelled
     if len(before) < NEEDED or len(now) < NEEDED:
         return
@@ -81,14 +89,29 @@ def slices(metric: Metric, before: Scored, now: Scored, least: float, most: int 
     if ours is None or theirs is None:
         return
     sign = 1.0 if metric.direction == "minimize" else -1.0
-    for name, values in now.frame.items():
-        if values.dtype.kind in "fiuM" or values.nunique() > 1000:
-            continue
-        for level in values.value_counts().index[:most]:
-            a = ours[(before.frame[name] == level).to_numpy()]
-            b = theirs[(values == level).to_numpy()]
-            if min(len(a), len(b)) >= _SLICE_ROWS:
-                yield _slice(f"{name} = {level}", metric.name, sign * a, sign * b, least)
+    for name in now.frame.columns:
+        for where, here, there in _parts(before.frame[name], now.frame[name]):
+            if min(here.sum(), there.sum()) >= _SLICE_ROWS:
+                yield _slice(where, metric.name, sign * ours[here], sign * theirs[there], least)
+
+
+def _parts(before: pd.Series[Any], now: pd.Series[Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Slices of one column: what to call them, and masks of both sides."""
+    name = before.name
+    if before.dtype.kind == "M":
+        return
+    if before.dtype.kind in "fiu" and before.nunique() > _SLICES:
+        a, b = before.to_numpy("float64"), now.to_numpy("float64")
+        ends = [-np.inf, *np.unique(np.nanquantile(a, [0.25, 0.5, 0.75])), np.inf]
+        for low, high in pairwise(ends):
+            words = f"{low:.4g} to {high:.4g}" if np.isfinite([low, high]).all() else ""
+            words = words or (f"up to {high:.4g}" if np.isfinite(high) else f"above {low:.4g}")
+            yield f"{name} is {words}", (a > low) & (a <= high), (b > low) & (b <= high)
+    elif before.nunique() <= _LEVELS:
+        for level in now.value_counts().index[:_SLICES]:
+            text = f"{level:g}" if isinstance(level, float) else level
+            yield f"{name} = {text}", (before == level).to_numpy("bool"), (now == level).to_numpy("bool")
+    yield f"{name} is missing", before.isna().to_numpy(), now.isna().to_numpy()
 
 
 def _slice(where: str, metric: str, before: np.ndarray, now: np.ndarray, least: float) -> Finding:
@@ -98,5 +121,7 @@ def _slice(where: str, metric: str, before: np.ndarray, now: np.ndarray, least: 
     gap = float(now.mean() - before.mean())
     p_value = float(ndtr(-gap / error)) if error > 0 else 1.0
     effect = max(0.0, gap / abs(float(before.mean()))) if before.mean() else 0.0
-    words = f"where {where}: {metric} {abs(now.mean()):.4f} in {len(now):,} rows, was {abs(before.mean()):.4f}"
+    width = 1.96 * float(now.std(ddof=1)) / np.sqrt(len(now))
+    value = f"{abs(now.mean()):.4f} ± {width:.4f}"
+    words = f"where {where}: {metric} {value} in {len(now):,} rows, was {abs(before.mean()):.4f}"
     return Finding("slice", where, effect, p_value, least, f"{words} ({chance(p_value)}).")

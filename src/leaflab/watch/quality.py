@@ -38,14 +38,13 @@ def doubtful_labels(model: ErrorModel | None, now: Scored, least: float = 0.005)
     yield Finding("label_errors", "", effect, p_value, least, f"Labels: {words} ({chance(p_value)}).")
 
 
-def duplicates(ids: np.ndarray, facts: Mapping[str, float], least: float = 0.02) -> Finding:
+def duplicates(found: int, among: int, facts: Mapping[str, float], least: float = 0.02) -> Finding:
     """Rows that repeat another's id, against the share that the model's raw table had."""
-    found = len(ids) - len(np.unique(ids))
     before, rows = int(facts.get("duplicates", 0)), max(1, int(facts.get("rows_in", 0)))
-    if not len(ids):
+    if not among:
         return Finding("duplicates", "", float("nan"), float("nan"), least, "No rows to look for duplicates in.")
-    p_value = two_shares(before, rows, found, len(ids)) if found / len(ids) > before / rows else 1.0
-    share = found / len(ids)
+    share = found / among
+    p_value = two_shares(before, rows, found, among) if share > before / rows else 1.0
     words = f"{share:.1%} of rows repeat another, was {before / rows:.1%}"
     return Finding("duplicates", "", max(0.0, share - before / rows), p_value, least, f"Duplicates: {words}.")
 

@@ -93,7 +93,7 @@ def _banner(alarms: Sequence[Alarm]) -> str:
 
 
 def _facts(known: Known, sight: Sight) -> str:
-    name, labelled = known.metric.name, len(sight.window.scored.labelled)
+    name, labelled = known.metric.name, sight.window.truths
     facts = [("rows", f"{sight.window.rows:,}"), ("with their label", f"{labelled:,}")]
     for label, found in (("estimated", sight.estimated), ("realised", sight.realised), ("reference", known.realised)):
         if name in found:

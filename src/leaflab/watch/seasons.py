@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaflab.drift.base import Pair
-from leaflab.drift.profile import batches_of, profile, reference_profile
+from leaflab.drift.profile import batches_of, profile
 
 if TYPE_CHECKING:
     from leaflab.drift.base import Drift
-    from leaflab.watch.look import Known, Window
+    from leaflab.watch.look import Known
     from leaflab.watch.signals import Signal
+    from leaflab.watch.window import Window
 
 __all__ = ["in_season", "phases"]
 
@@ -48,10 +49,9 @@ def in_season(
     if same.sum() < NEEDED:
         why = f"the reference has no more than {int(same.sum())} rows of the same {season}'s season to compare with"
         return [replace(s, note=why) if s in asked else s for s in found]
-    kinds = {s.finding.column: known.profile.columns[s.finding.column].kind for s in asked}
-    before = reference_profile(batches_of(known.table.select(list(kinds)).filter(same)), kinds, sample=1)
-    current = profile(batches_of(window.table)(), before.columns, sample=1)
-    return [_judged(s, Pair(before, current), tests, season) if s in asked else s for s in found]
+    grids = {s.finding.column: known.profile.columns[s.finding.column] for s in asked}
+    before = profile(batches_of(known.table.select(list(grids)).filter(same))(), grids, sample=1)
+    return [_judged(s, Pair(before, window.profile), tests, season) if s in asked else s for s in found]
 
 
 def _judged(signal: Signal, pair: Pair, tests: Mapping[str, Drift], season: str) -> Signal:

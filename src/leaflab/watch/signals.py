@@ -69,7 +69,8 @@ def signals(
     """Every finding with its q-value and severity, worst first.
 
     The level is shared by the families that have a test that applies, and false discoveries are controlled within each:
-    where nothing differs, the chance of even one alarm is at most `alpha`.
+    where nothing differs, the chance of even one alarm is at most `alpha`. The many slices are a group of their own,
+    lest they drown the performance of the whole.
 
     Args:
         findings: of all tests.
@@ -77,14 +78,15 @@ def signals(
         alpha: the level of the whole run.
         min_impact: drift of a column that moves the answers by less is harmless.
     """
-    groups: dict[Family, list[Finding]] = {}
+    groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        groups.setdefault(family_of(finding.test), []).append(finding)
+        group = "slice" if finding.test == "slice" else family_of(finding.test)
+        groups.setdefault(group, []).append(finding)
     tested = sum(any(f.applies for f in group) for group in groups.values())
     level = alpha / max(1, tested)
     made = [
-        _signal(finding, family, float(q), level, impact.get(finding.column, math.nan), min_impact)
-        for family, group in groups.items()
+        _signal(finding, family_of(finding.test), float(q), level, impact.get(finding.column, math.nan), min_impact)
+        for group in groups.values()
         for finding, q in zip(group, adjusted([f.p_value for f in group]), strict=True)
     ]
     return sorted(made, key=_rank)

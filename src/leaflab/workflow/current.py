@@ -1,10 +1,12 @@
-"""The current rows of a monitored model: read, typed, scored, joined with their truth, cut into windows."""
+"""The current rows of a monitored model: opened, drawn, typed, named, joined with their truth."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,237 +14,188 @@ import numpy as np
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.serve.answers import joined_ids, named
+from leaflab.source.base import Reading
 from leaflab.values import ROW_ID
-from leaflab.watch.look import Window
-from leaflab.watch.policy import seconds_of
-from leaflab.watch.scored import score
+from leaflab.watch.window import Typed
+from leaflab.workflow.labels import coded, keys_of, labels_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from leaflab.scorer import Scorer
     from leaflab.workflow.evidence import Subject
     from leaflab.workflow.lab import Lab
 
-__all__ = ["current_table", "windows"]
+__all__ = ["Current", "Typing", "current_rows"]
 
 _log = logging.getLogger(__name__)
 
 
-def current_table(lab: Lab) -> pa.Table:
-    """The raw current rows: a file, a lake table (`raw/flights`, `raw/flights@3`), or the inference log.
+@dataclass(frozen=True)
+class Current:
+    """Current rows that can be drawn again and again: their name for people, and how to open them."""
+
+    name: str
+    open: Callable[[], Reading]
+
+
+def current_rows(lab: Lab) -> Current:
+    """A file (or folder, pattern, URL), a lake table (`raw/flights`, `raw/flights@3`), or the inference log.
 
     Raises:
-        ConfigError: `current` is not set, or names neither a file nor a lake table.
-        DataError: there are no rows.
+        ConfigError: `current` is not set, or names neither files nor a lake table.
     """
+    from leaflab.source.file import File
+
     wanted = lab.current
     if not wanted:
         hint = "name a file, a lake table or the log, as in current=new.csv or current=inferences"
         raise ConfigError("`current`", "is not set", hint=hint)
-    if Path(wanted).exists():
-        from leaflab.source.file import File
-
-        table = File(path=wanted).read().table()
-    else:
-        name, _, version = (f"inference/{lab.name}" if wanted == "inferences" else wanted).partition("@")
-        if name not in lab.lake.tables():
-            what = (
-                f"'{lab.name}' has no inference log yet"
-                if wanted == "inferences"
-                else "neither a file nor a lake table"
-            )
-            raise ConfigError("`current`", f"must name something to look at ({what})", got=wanted)
-        table = _answered(lab, lab.lake.read(name, int(version) if version else None))
-    if not table.num_rows:
-        raise DataError(f"'{wanted}'", "holds no rows")
-    return table
+    path = Path(wanted).expanduser()
+    if wanted != "inferences" and (path.exists() or "://" in wanted or re.search(r"[*?\[]", wanted)):
+        return Current(path.name if path.exists() else wanted, File(path=wanted).read)
+    name, at, number = (f"inference/{lab.name}" if wanted == "inferences" else wanted).partition("@")
+    kept = lab.lake.current(name) if "/" in name else None
+    if kept is None or (at and not number.isdigit()):
+        nothing = (
+            f"'{lab.name}' has no inference log yet" if wanted == "inferences" else "neither a file nor a lake table"
+        )
+        raise ConfigError("`current`", f"must name something to look at ({nothing})", got=wanted)
+    version = int(number) if at else kept.version
+    return Current(wanted, lambda: _logged(lab, lab.lake.stream(name, version), f"lake/{name}@{version}"))
 
 
-def _answered(lab: Lab, table: pa.Table) -> pa.Table:
+def _logged(lab: Lab, stream: pa.RecordBatchReader, uri: str) -> Reading:
     """Rows of the inference log that the watched alias answered; rows of any other table as they are."""
     import pyarrow.compute as pc
 
-    if not {"alias", "request_id"} <= set(table.column_names):
-        return table
-    return table.filter(pc.equal(table["alias"], lab.monitor.alias))
+    batches = iter(stream)
+    if {"alias", "request_id"} <= set(stream.schema.names):
+        batches = (batch.filter(pc.equal(batch.column("alias"), lab.monitor.alias)) for batch in batches)
+    return Reading(stream.schema, batches, uri)
 
 
-@dataclass(frozen=True)
-class _Read:
-    """Current rows, typed; `bad` marks unreadable values, `absent` names columns that are not there."""
+class Typing:
+    """Raw batches on their way to a model: typed under its rules, named, joined with their truth.
 
-    frame: pd.DataFrame
-    ids: np.ndarray
-    truth: np.ndarray
-    bad: dict[str, np.ndarray]
-    absent: frozenset[str]
-    times: np.ndarray | None = None
-    delay: float | None = None
-    notes: list[str] = field(default_factory=list)
+    Args:
+        lab: the rooms.
+        subject: the model.
 
+    Raises:
+        DataError: the rows have none of the model's columns.
+    """
 
-def windows(lab: Lab, subject: Subject, raw: pa.Table) -> Iterator[Window]:
-    """The current rows in time order, cut by `monitor.window`."""
-    read = _read(lab, subject, raw)
-    for note in read.notes:
-        _log.info("  %s", note)
-    order = np.arange(len(read.frame))
-    if read.times is not None:
-        order = np.argsort(np.nan_to_num(read.times, nan=-np.inf), kind="stable")
-    for label, rows in _cut(lab.monitor.window, order, read.times):
-        yield _window(subject, read, label or Path(lab.current or "").name, rows)
+    def __init__(self, lab: Lab, subject: Subject) -> None:
+        self._lab, self._subject = lab, subject
+        self.absent: frozenset[str] = frozenset()
+        self._names: dict[str, str] = {}
+        self._odd = 0
 
+    def begin(self, schema: pa.Schema) -> None:
+        """Looks at the columns that there are; in the log, an input whose name was taken is called `NAME (input)`."""
+        columns, known = self._subject.scorer.columns, set(schema.names)
+        logged = "request_id" in known
+        both = {c.name: f"{c.name} (input)" if logged and f"{c.name} (input)" in known else c.name for c in columns}
+        self._names = {name: given for name, given in both.items() if given in known}
+        self.absent = frozenset(both) - set(self._names)
+        if not self._names:
+            raise DataError(f"'{self._lab.current}'", f"has none of the columns of {self._subject.label}")
 
-def _read(lab: Lab, subject: Subject, raw: pa.Table) -> _Read:
-    from leaflab.scorer import parse
+    @cached_property
+    def labels(self) -> Any:
+        """What the lake's truth table says; None where there is none."""
+        return labels_of(self._lab, self._subject)
 
-    scorer = subject.scorer
-    table = _inputs(scorer, raw)
-    columns: dict[str, pd.Series[Any]] = {}
-    bad: dict[str, np.ndarray] = {}
-    for column in scorer.columns:
-        given = table.get(column.name)
-        if given is None:
-            given = table.iloc[:, 0] if table.shape[1] else None
-            if given is None:
-                raise DataError(f"'{lab.current}'", f"has none of the columns of {subject.label}")
-            given = given.where(np.zeros(len(table), dtype=bool))
-        columns[column.name], wrong = parse(given, column)
-        if wrong.any():
-            bad[column.name] = wrong
-    import pandas as pd
+    def raw(self, batch: pa.RecordBatch) -> pd.DataFrame:
+        """A batch as it is, the model's columns under their own names."""
+        own = {given: name for name, given in self._names.items()}
+        taken = [name for name in batch.schema.names if name in self._names and name not in own]
+        return batch.to_pandas().drop(columns=taken).rename(columns=own)
 
-    frame = pd.DataFrame(columns)
-    absent = frozenset(c.name for c in scorer.columns) - set(table.columns)
-    ids = _ids(subject, raw, frame)
-    truth, delay, notes = _truth(lab, subject, raw, ids)
-    return _Read(frame, ids, truth, bad, absent, _times(subject, frame, raw), delay, notes)
+    def rows(self, batch: pa.RecordBatch) -> Typed:
+        """A batch, typed."""
+        import pandas as pd
 
+        from leaflab.scorer import parse
 
-def _ids(subject: Subject, raw: pa.Table, frame: pd.DataFrame) -> np.ndarray:
-    """Row ids: those of the log, those of the dataset's id columns, else made from content."""
-    wanted = subject.dataset.roles.ids
-    if ROW_ID in raw.column_names:
-        return np.asarray(raw[ROW_ID].to_pandas().astype("str"))
-    if wanted and set(wanted) <= set(raw.column_names):
-        return np.asarray(joined_ids(raw, wanted), dtype="str")
-    return np.asarray(named(subject.scorer, raw.combine_chunks().to_batches()[0], frame).to_pandas().astype("str"))
+        given = batch.select(list(self._names.values())).rename_columns(list(self._names)).to_pandas()
+        columns: dict[str, pd.Series[Any]] = {}
+        bad: dict[str, np.ndarray] = {}
+        for column in self._subject.scorer.columns:
+            empty = column.name in self.absent
+            raw = pd.Series(np.nan, index=given.index) if empty else given[column.name]
+            columns[column.name], wrong = parse(raw, column)
+            if wrong.any():
+                bad[column.name] = wrong
+        frame = pd.DataFrame(columns, index=given.index)
+        times = self.times(batch, frame)
+        keys = self._keys(batch, frame)
+        truth, waited = self._truth(batch, keys, times)
+        return Typed(frame, truth, keys, times, bad, waited)
 
+    def times(self, batch: pa.RecordBatch, frame: pd.DataFrame | None = None) -> np.ndarray | None:
+        """Seconds since the epoch, from the dataset's time column, or from the log's own `time`; None without any."""
+        import pandas as pd
 
-def _inputs(scorer: Scorer, raw: pa.Table) -> pd.DataFrame:
-    """The model's columns of the raw table; in the log, an input whose name was taken is called `NAME (input)`."""
-    logged = "request_id" in raw.column_names
-    names = {c.name: f"{c.name} (input)" for c in scorer.columns if logged and f"{c.name} (input)" in raw.column_names}
-    names |= {c.name: c.name for c in scorer.columns if c.name in raw.column_names and c.name not in names}
-    return raw.select(list(names.values())).rename_columns(list(names)).to_pandas()
+        from leaflab.scorer import parse
 
-
-def _times(subject: Subject, frame: pd.DataFrame, raw: pa.Table) -> np.ndarray | None:
-    """Seconds since the epoch, from the dataset's time column, or from the log's own `time`."""
-    import pandas as pd
-
-    name = subject.dataset.roles.time
-    if name in frame.columns and frame[name].dtype.kind == "M":
-        values = frame[name]
-    elif name in raw.column_names or "time" in raw.column_names:
-        given = raw[name if name in raw.column_names else "time"].to_pandas()
-        if given.dtype.kind in "fiub":
+        name = self._subject.dataset.roles.time
+        rule = next((c for c in self._subject.scorer.columns if c.name == name and c.kind == "time"), None)
+        if rule is not None and name in self._names:
+            if frame is not None:
+                return _seconds(frame[rule.name])
+            return _seconds(parse(batch.column(self._names[rule.name]).to_pandas(), rule)[0])
+        found = next((n for n in (name, "time") if n in batch.schema.names), None)
+        given = batch.column(found).to_pandas() if found else None
+        if given is None or given.dtype.kind in "fiub":
             return None
-        values = pd.to_datetime(given, errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
-    else:
-        return None
+        return _seconds(pd.to_datetime(given, errors="coerce", utc=True, format="mixed").dt.tz_localize(None))
+
+    def _keys(self, batch: pa.RecordBatch, frame: pd.DataFrame) -> np.ndarray:
+        """From the row ids: those of the log, those of the dataset's id columns, else made from content."""
+        wanted = self._subject.dataset.roles.ids
+        if ROW_ID in batch.schema.names:
+            return keys_of(batch.column(ROW_ID))
+        if wanted and set(wanted) <= set(batch.schema.names):
+            import pyarrow as pa
+
+            return keys_of(pa.array(joined_ids(batch, wanted), pa.string()))
+        return keys_of(named(self._subject.scorer, batch, frame))
+
+    def _truth(
+        self, batch: pa.RecordBatch, keys: np.ndarray, times: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        import pandas as pd
+
+        target = self._subject.dataset.target
+        if target in batch.schema.names:
+            given = batch.column(target).to_pandas()
+            truth = coded(self._subject.dataset.classes, given)
+            self._odd += int((given.notna().to_numpy() & np.isnan(truth)).sum())
+            return truth, None
+        if self.labels is None:
+            return np.full(len(keys), np.nan), None
+        truth, came = self.labels.of(keys)
+        if "request_id" in batch.schema.names and "time" in batch.schema.names:
+            times = _seconds(pd.to_datetime(batch.column("time").to_pandas(), utc=True).dt.tz_localize(None))
+        return truth, None if times is None or came is None else came - times
+
+    def notes(self, reading: Reading, rows: int, truths: int) -> Iterator[str]:
+        """What was odd, once all rows are drawn."""
+        yield from reading.notes
+        if reading.bad:
+            first = reading.bad[0]
+            yield f"{len(reading.bad):,} lines could not be read, the first is line {first.line} ({first.reason})"
+        target = self._subject.dataset.target
+        if self._odd:
+            yield f"{self._odd:,} values of '{target}' are no label that the model knows, and count as none"
+        if self.labels is not None:
+            yield from self.labels.notes(rows, truths)
+        elif not truths:
+            yield "no labels have come yet"
+
+
+def _seconds(values: pd.Series[Any]) -> np.ndarray:
     stamps = values.astype("datetime64[us]").astype("int64").to_numpy() / 1e6
     return np.where(values.isna(), np.nan, stamps)
-
-
-def _truth(lab: Lab, subject: Subject, raw: pa.Table, ids: np.ndarray) -> tuple[np.ndarray, float | None, list[str]]:
-    """Class codes or values a row (NaN where no label has come), the median label delay, and what was odd."""
-    dataset, target = subject.dataset, subject.dataset.target
-    if target in raw.column_names:
-        return _coded(dataset.classes, raw[target].to_pandas()), None, []
-    name = f"truth/{lab.name}"
-    if name not in lab.lake.tables():
-        return np.full(len(ids), np.nan), None, ["no labels have come yet"]
-    labels = lab.lake.read(name).to_pandas()
-    column = target if target in labels else "truth"
-    if ROW_ID not in labels or column not in labels:
-        return np.full(len(ids), np.nan), None, [f"{name} needs the columns row_id and {target}: no labels are used"]
-    keys = labels[ROW_ID].astype("str")
-    notes = (
-        [f"rows with more than one label, of which the latest counts: {twice:,}"]
-        if (twice := int(keys.duplicated().sum()))
-        else []
-    )
-    lost = int((~keys.isin(set(ids))).sum())
-    notes += [f"labels that match no current row: {lost:,}"] if lost else []
-    ordered = labels.assign(**{ROW_ID: keys})
-    if "time" in labels:
-        ordered = ordered.sort_values("time", kind="stable")
-    latest = ordered.drop_duplicates(ROW_ID, keep="last").set_index(ROW_ID)[column]
-    found = latest.reindex(ids)
-    notes += [f"{int(found.notna().sum()):,} of {len(ids):,} rows have their label"]
-    return _coded(dataset.classes, found), _delay(raw, labels, ids), notes
-
-
-def _delay(raw: pa.Table, labels: pd.DataFrame, ids: np.ndarray) -> float | None:
-    import pandas as pd
-
-    if "time" not in raw.column_names or "time" not in labels:
-        return None
-    asked = pd.Series(pd.to_datetime(raw["time"].to_pandas(), utc=True).to_numpy(), index=ids)
-    came = pd.Series(pd.to_datetime(labels["time"], utc=True).to_numpy(), index=labels[ROW_ID].astype("str"))
-    waited = (came[~came.index.duplicated()] - asked[~asked.index.duplicated()]).dropna()
-    return float(waited.dt.total_seconds().median()) if len(waited) else None
-
-
-def _coded(classes: tuple[Any, ...], values: pd.Series[Any]) -> np.ndarray:
-    import pandas as pd
-
-    if not classes:
-        return pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
-    codes = {_word(label): float(code) for code, label in enumerate(classes)}
-    return values.map(lambda v: codes.get(_word(v), np.nan), na_action="ignore").to_numpy("float64", na_value=np.nan)
-
-
-def _word(label: Any) -> str:
-    if isinstance(label, float) and label.is_integer():
-        label = int(label)
-    return str(label).strip().casefold().removesuffix(".")
-
-
-def _cut(how: str | int | None, order: np.ndarray, times: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
-    if how is None:
-        yield "", order
-    elif str(how).isdigit():
-        for start in range(0, len(order), int(how)):
-            rows = order[start : start + int(how)]
-            yield f"rows {start + 1:,}–{start + len(rows):,}", rows
-    else:
-        span = seconds_of("monitor.window", str(how)) or 1.0
-        if times is None:
-            hint = "cut by rows, as in monitor.window=2000"
-            raise ConfigError("`monitor.window`", "needs a time column (dataset.time)", got=how, hint=hint)
-        known = order[~np.isnan(times[order])]
-        place = np.floor(times[known] / span).astype("int64")
-        for one in np.unique(place):
-            stamp = np.datetime64(int(one * span), "s")
-            yield f"{stamp.astype('datetime64[m]' if span < 86400 else 'datetime64[D]')}", known[place == one]
-
-
-def _window(subject: Subject, read: _Read, label: str, rows: np.ndarray) -> Window:
-    import pyarrow as pa
-
-    frame = read.frame.iloc[rows].reset_index(drop=True)
-    kept = frame[[name for name in frame.columns if name not in read.absent]]
-    times = read.times[rows] if read.times is not None else np.empty(0)
-    return Window(
-        label=label,
-        table=pa.Table.from_pandas(kept, preserve_index=False),
-        scored=score(subject.scorer, frame, read.truth[rows]),
-        ids=read.ids[rows],
-        bad={name: int(mask[rows].sum()) for name, mask in read.bad.items()},
-        times=times if len(times) and not np.isnan(times).all() else None,
-        delay=read.delay,
-    )

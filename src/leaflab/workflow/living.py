@@ -13,10 +13,11 @@ from leaflab.errors import ConfigError, DataError
 from leaflab.gate.paired import paired_gain
 from leaflab.metric.all import all_metrics
 from leaflab.values import Dataset
-from leaflab.watch.look import Known, Limits, Window, look
+from leaflab.watch.look import Known, Limits, look
 from leaflab.watch.policy import seconds_of
 from leaflab.watch.reference import codes_of, reference
 from leaflab.watch.scored import Scored, score
+from leaflab.watch.window import Gathering, Typed
 from leaflab.workflow.learning import scorer_of
 
 if TYPE_CHECKING:
@@ -169,10 +170,11 @@ class TableWorld:
         key = (stage.first, stage.last, labelled)
         if key not in self._alarms:
             rows = self._rows(stage, labelled).sample(_SEEN)
-            names = [column.name for column in self._dataset.columns]
-            window = Window(f"period {labelled}", _table(rows.frame[names]), rows, np.arange(len(rows)))
+            made = Gathering(stage.known.profile.columns, sample=4_000)
+            made.add(Typed(rows.frame.reset_index(drop=True), rows.truth, np.arange(len(rows))))
+            window = made.window(f"period {labelled}", stage.scorer)
             asked = self._lab.monitor
-            limits = Limits(asked.alpha, asked.min_impact, asked.tolerance, sample=4_000)
+            limits = Limits(asked.alpha, asked.min_impact, asked.tolerance)
             sight = look(stage.known, window, {}, limits, 0.0)
             causes = [
                 s.finding.sentence for s in sight.alarms if s.finding.test in ("realised", "surprise", "permutation")
@@ -230,9 +232,3 @@ def _boosters(booster: Any) -> Any:
     from leaflab.scorer.predictor import Boosters
 
     return Boosters([booster.model_to_string(num_iteration=booster.best_iteration or -1)])
-
-
-def _table(frame: pd.DataFrame) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.Table.from_pandas(frame, preserve_index=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -88,6 +88,12 @@ class Logbook:
         for alarm in heard:
             _log.warning("  %s alarm %s: %s", alarm.severity, alarm.id, alarm.cause)
 
+    def noted(self, notes: Sequence[str]) -> None:
+        """Sentences about the reading of the rows."""
+        for note in notes:
+            _log.info("  %s", note)
+            self._notes.append(f"{note[:1].upper()}{note[1:]}.")
+
     def close(self) -> Decision:
         """Decides about retraining, writes the report and tells who is to be told of new alarms."""
         asked, sight = self._lab.monitor, self._sight
@@ -146,7 +152,7 @@ class Logbook:
             "time": now,
             "end": sight.window.end,
             "rows": sight.window.rows,
-            "labelled": len(sight.window.scored.labelled),
+            "labelled": sight.window.truths,
             "delay": sight.window.delay,
             "drop": sight.drop(self._known),
             "drift": drift,
@@ -165,7 +171,7 @@ class Logbook:
 
     def _items(self, sight: Sight, step: int) -> Iterator[Item]:
         yield Metric("rows/current", sight.window.rows, step)
-        yield Metric("rows/labelled", len(sight.window.scored.labelled), step)
+        yield Metric("rows/labelled", sight.window.truths, step)
         yield Metric("alarms/open", sum(alarm.calls for alarm in self.alarms), step)
         yield Metric(
             "drift/columns", len({s.finding.column for s in sight.signals if s.stands and s.family == "data"}), step

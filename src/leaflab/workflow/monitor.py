@@ -9,13 +9,14 @@ from leaflab.metric.all import all_metrics
 from leaflab.watch.look import Limits, look
 from leaflab.watch.policy import seconds_of
 from leaflab.watch.reference import reference
-from leaflab.workflow.current import current_table, windows
+from leaflab.workflow.current import Typing, current_rows
 from leaflab.workflow.evidence import subject_of_version
 from leaflab.workflow.logbook import Logbook
 from leaflab.workflow.monitored import Monitored
 from leaflab.workflow.predict import standing_version
 from leaflab.workflow.retraining import close_the_loop
 from leaflab.workflow.watching import watch
+from leaflab.workflow.windows import Windows
 
 if TYPE_CHECKING:
     from leaflab.watch.look import Known
@@ -39,21 +40,22 @@ def _look(lab: Lab) -> Monitored:
     asked = lab.monitor
     version = standing_version(lab, asked.alias, asked.version)
     subject = subject_of_version(lab, version)
-    known = _known(lab, subject)
+    current, known = current_rows(lab), _known(lab, subject)
     within = seconds_of("monitor.fresh_within", asked.fresh_within)
     limits = Limits(
         asked.alpha,
         asked.min_impact,
         asked.tolerance,
-        asked.sample,
         within,
         asked.min_rows,
         asked.max_rows,
         asked.season,
     )
+    windows = Windows(lab, current, Typing(lab, subject), known)
     with Logbook(lab, version, known) as book:
-        for window in windows(lab, subject, current_table(lab)):
+        for window in windows:
             book.add(look(known, window, lab.drift, limits, time.time()))
+        book.noted(windows.notes)
         decision = book.close()
     retrained = close_the_loop(lab, subject, decision) if decision.retrain else ""
     return Monitored(version, book.run_id, book.looks, tuple(a for a in book.alarms if a.open), decision, retrained)

@@ -6,18 +6,23 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from leaflab.errors import CheckFailed
 from leaflab.source.frame import Frame
 from leaflab.values import Metric, Tag
 from leaflab.watch.frontier import Training
 from leaflab.watch.policy import seconds_of
-from leaflab.workflow.current import current_table
+from leaflab.workflow.current import Typing, current_rows
 from leaflab.workflow.promote import promote
 from leaflab.workflow.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
+    from leaflab.source.base import Reading
+    from leaflab.values import Roles
     from leaflab.watch.policy import Decision
     from leaflab.workflow.evidence import Subject
     from leaflab.workflow.lab import Lab
@@ -59,13 +64,14 @@ def training_rows(lab: Lab, subject: Subject) -> tuple[pd.DataFrame | None, Any]
     """The champion's raw rows and the labelled current ones, as `monitor.retrain_on` says, and their roles."""
     import pandas as pd
 
-    roles, target = subject.dataset.roles, subject.dataset.target
-    current = _labelled(lab, current_table(lab).to_pandas(), target)
+    target = subject.dataset.target
+    current = _labelled(lab, subject)
     if current is None:
-        return None, roles
+        return None, subject.dataset.roles
     raw = subject.dataset.raw
     before = lab.lake.read(raw["table"], raw["version"]).to_pandas()
     before = before[[name for name in before.columns if name in current.columns or name == target]]
+    roles = _present(subject.dataset.roles, set(before.columns))
     whole = pd.concat([before, current[before.columns]], ignore_index=True).drop_duplicates(ignore_index=True)
     how, time = lab.monitor.retrain_on, roles.time
     if how == "since_drift":
@@ -81,17 +87,31 @@ def training_rows(lab: Lab, subject: Subject) -> tuple[pd.DataFrame | None, Any]
     return weighted, replace(roles, weight=_WEIGHT)
 
 
-def _labelled(lab: Lab, current: pd.DataFrame, target: str) -> pd.DataFrame | None:
-    if target not in current.columns:
-        name = f"truth/{lab.name}"
-        if name not in lab.lake.tables() or "row_id" not in current.columns:
-            return None
-        truth = lab.lake.read(name).to_pandas()
-        truth = truth.sort_values("time", kind="stable") if "time" in truth.columns else truth
-        truth = truth.drop_duplicates("row_id", keep="last").set_index("row_id")
-        column = target if target in truth.columns else "truth"
-        current = current.assign(**{target: truth[column].reindex(current["row_id"]).to_numpy()})
-    found = current[current[target].notna()]
+def _present(roles: Roles, known: set[str]) -> Roles:
+    """The roles of the columns that are there; an inference log holds what the model reads, and no more."""
+    weight, time, group = (name if name in known else None for name in (roles.weight, roles.time, roles.group))
+    ids = roles.ids if set(roles.ids) <= known else []
+    return replace(roles, weight=weight, time=time, group=group, id=ids or None)
+
+
+def _labelled(lab: Lab, subject: Subject) -> pd.DataFrame | None:
+    """The raw current rows whose truth is known, under the names that the model's own table has."""
+    import pandas as pd
+
+    target, classes, typing = subject.dataset.target, subject.dataset.classes, Typing(lab, subject)
+
+    def drawn(reading: Reading) -> list[pd.DataFrame]:
+        typing.begin(reading.schema)
+        return [_known(typing, batch) for batch in reading.batches]
+
+    def _known(typing: Typing, batch: pa.RecordBatch) -> pd.DataFrame:
+        frame, truth = typing.raw(batch), typing.rows(batch).truth
+        if target not in frame.columns:
+            names = np.array([*classes, None], dtype=object)
+            frame[target] = names[np.nan_to_num(truth, nan=len(classes)).astype("int64")] if classes else truth
+        return frame[~np.isnan(truth)]
+
+    found = pd.concat(current_rows(lab).open().into(drawn)[0], ignore_index=True)
     return found if len(found) else None
 
 
