@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 CHUNK = 500_000
 NUMBERS, LEVELS, SHIFTED = 40, 10, 5
 SAMPLE = 20_000
+TARGET = f"n{NUMBERS - 1}"
 
 EVIDENTLY = """
 import json, resource, sys, time, warnings
@@ -57,6 +58,7 @@ def make(path: Path, rows: int, seed: int, shift: float) -> None:
         for i in range(LEVELS):
             weights = np.ones(30) / 30 if i else np.r_[np.full(15, 1 - shift), np.full(15, 1 + shift)] / 30
             columns[f"c{i}"] = names[random.choice(30, size, p=weights / weights.sum())]
+        columns[TARGET] = columns["n0"] + columns["n10"] + columns[TARGET]
         table = pa.table(columns)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table, row_group_size=CHUNK // 4)
@@ -99,6 +101,23 @@ def ours(before: Path, now: Path) -> None:
     print(json.dumps(plain))
 
 
+def streamed(folder: Path, before: Path, now: Path) -> dict[str, Any]:
+    """`leaflab monitor` on a file, against a model that learnt from another: wall clock, peak memory, what it said."""
+    home = folder / "home"
+    environment = {**os.environ, "LEAFLAB_HOME": str(home), "OMP_NUM_THREADS": "2"}
+    leaflab = [sys.executable, "-m", "leaflab"]
+    if not home.exists():
+        asked = [f"source.path={before}", f"dataset.target={TARGET}", "name=bench", "search.trials=1"]
+        subprocess.run([*leaflab, "sweep", *asked], env=environment, check=True, stdout=subprocess.DEVNULL)
+    asked = [*leaflab, "monitor", "name=bench", "monitor.alias=challenger", f"current={now}"]
+    started = time.perf_counter()
+    done = subprocess.Popen(asked, env=environment, stdout=subprocess.PIPE, text=True)
+    said = done.stdout.read() if done.stdout else ""
+    _, _, used = os.wait4(done.pid, 0)
+    seconds, cpu = time.perf_counter() - started, used.ru_utime + used.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "gb": used.ru_maxrss / 1e6, "tests": said.splitlines()[0] if said else ""}
+
+
 def shown(name: str, found: dict[str, Any]) -> str:
     """Wall clock, processor time, peak memory and number of tests, on one line."""
     return f"{name:10} {found['seconds']:8.1f} s     {found['cpu']:8.1f} s CPU {found['gb']:6.2f} GB  {found['tests']}"
@@ -115,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--stream", type=int, default=0)
+    parser.add_argument("--verb", action="store_true", help="stream through `leaflab monitor` too")
     parser.add_argument("--evidently", default=None)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/leaflab-bench"))
     parser.add_argument("--ours", nargs=2, type=Path, default=None)
@@ -141,6 +161,8 @@ def main() -> None:
         far = measured([sys.executable, __file__, "--ours", str(before), str(long)])
         print(f"{asked.stream:,} rows streamed against {asked.rows:,}:")
         print(shown("leaflab", far), f"tests, sketch error {far['error']:.4f}")
+        if asked.verb:
+            print(shown("the verb", streamed(asked.folder, before, long)))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +188,43 @@ def test_the_watch_outlives_a_bad_window_and_a_restart(watched, caplog):
     again = monitor(replace(lab, current=str(path), monitor=replace(asked, every="0.1s", looks=1)))
     assert again.run_id == done.run_id
     assert "The next look is in" in caplog.text
+
+
+KILLED = """
+import os, signal
+from leaflab.app import main
+from leaflab.workflow.logbook import Logbook
+Logbook.close = lambda book: os.kill(os.getpid(), signal.SIGKILL)
+main(["monitor", "name=toy", "current=current.csv", "drift=[ks]", "monitor.watch=true", "monitor.every=1h"])
+"""
+
+
+def test_a_watch_killed_in_a_look_takes_it_again(watched):
+    frame = rows(21)
+    frame.to_csv("current.csv", index=False)
+    own = {**os.environ, "LEAFLAB_HOME": str(watched.lab.home)}
+    killed = subprocess.run([sys.executable, "-c", KILLED], env=own, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    asked = replace(watched.lab.monitor, watch=True, every="1h", looks=1)
+    done = monitor(replace(watched.lab, current="current.csv", drift={}, monitor=asked))
+    assert done.exit_code == 0
+    run = watched.lab.tracking.get(done.run_id)
+    assert (run.status, run.metrics["rows/current"]) == ("FINISHED", len(frame))
+    assert len(watched.lab.tracking.search("toy", {"leaflab.verb": "monitor"})) == 1
+
+
+def test_a_clock_that_runs_backwards_and_mixed_zones_are_said(watched, caplog):
+    caplog.set_level("INFO")
+    hours = pd.Series(pd.date_range("2024-03-01", periods=300, freq="h")).dt.strftime("%Y-%m-%d %H:%M")
+    look = replace(watched.lab, drift={})
+    for start, tail in ((0, ""), (-40, "+02:00")):
+        frame = rows(22, 300).assign(time=hours)
+        frame.loc[:9, "time"] += tail
+        frame = frame.iloc[:start] if start else frame
+        frame.to_csv("current.csv", index=False)
+        monitor(replace(look, current="current.csv"))
+    assert "the clock went backwards: current.csv ends before rows of an earlier look" in caplog.text
+    assert "time zones are mixed: 250 times have none and are read as UTC, 10 have one" in caplog.text
 
 
 def test_the_command_answers_with_exit_code_three(watched, capsys):

@@ -58,6 +58,7 @@ def performance(history: Sequence[Mapping[str, Any]], metric: str, reference: fl
         if reference is not None:
             axes.axhline(reference, color=GREY, linestyle="--", linewidth=1, label="unseen rows of the reference")
         _labels(axes, [step["label"] for step in history])
+        axes.set_xlim(-0.5, len(history) - 0.5)
         axes.legend(frameon=False, loc="best")
 
     return svg(draw, 9, 3)

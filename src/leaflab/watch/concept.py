@@ -22,11 +22,12 @@ _DELTA = 0.002
 _ROWS = 20_000
 
 
-def surprise(metric: Metric, now: Scored, drawn: np.ndarray | None, least: float) -> Finding:
+def surprise(metric: Metric, now: Scored, drawn: np.ndarray | None, least: float, own: float = 0.0) -> Finding:
     """The realised loss among those imagined for the same rows: beyond them, the truth no longer follows as it did.
 
     Tells a changed concept from rows that only got harder, whose loss was foreseen. Normal tail around the imagined
-    losses, which carry the calibration's own uncertainty.
+    losses, which carry the calibration's own uncertainty. A few errors larger than any before widen the realised loss's
+    own spread (`own`); where that is the greater it counts, because rare events prove nothing about the rule.
     """
     from scipy.special import ndtr
 
@@ -36,10 +37,11 @@ def surprise(metric: Metric, now: Scored, drawn: np.ndarray | None, least: float
         return Finding("surprise", "", float("nan"), float("nan"), least, why)
     loss = metric.loss(metric.score(now.truth, now.scores))
     imagined = np.array([metric.loss(value) for value in drawn])
-    expected, spread = float(imagined.mean()), float(imagined.std(ddof=1))
+    expected, spread = float(imagined.mean()), max(float(imagined.std(ddof=1)), own)
     p_value = float(ndtr(-(loss - expected) / spread)) if spread > 0 else 1.0
     effect = max(0.0, loss / expected - 1) if expected > 0 else 0.0
-    words = f"{metric.name} loss {loss:.4f} where these rows should give {expected:.4f} ± {1.96 * spread:.4f}"
+    name = metric.name if metric.direction == "minimize" else f"1 - {metric.name}"
+    words = f"{name} is {loss:.4f} where these rows should give {expected:.4f} ± {1.96 * spread:.4f}"
     return Finding("surprise", "", effect, p_value, least, f"Concept: {words} ({chance(p_value)}).")
 
 
@@ -74,7 +76,8 @@ def permutation(metric: Metric, before: Scored, now: Scored, least: float) -> Fi
 def adwin(metric: Metric, before: Scored, now: Scored, least: float) -> Finding:
     """ADWIN (Bifet and Gavaldà 2007) over the losses in time order: where in the stream did the mean rise?
 
-    Its own bound on false alarms (0.002 at each look) stands as the p-value. Needs the package river.
+    Its own bound on false alarms (0.002 at each look) stands as the p-value. The bound holds for losses of 0 to 1, to
+    which they are brought by the reference's range, cut off at its 99th percentile. Needs the package river.
     """
     nothing = float("nan")
     try:
@@ -88,12 +91,19 @@ def adwin(metric: Metric, before: Scored, now: Scored, least: float) -> Finding:
     if ours is None or theirs is None or min(len(ours), len(theirs)) < NEEDED:
         return Finding("adwin", "", nothing, nothing, least, f"A stream of losses needs {NEEDED} rows on each side.")
     sign = 1.0 if metric.direction == "minimize" else -1.0
-    for place in _rises(ADWIN(delta=_DELTA), sign * np.r_[ours, theirs], len(ours)):
+    for place in _rises(ADWIN(delta=_DELTA), _bounded(sign * ours, sign * theirs), len(ours)):
         rate, known = float((sign * theirs[place:]).mean()), float((sign * ours).mean())
         effect = max(0.0, (rate - known) / abs(known)) if known else 0.0
         words = f"the loss rose from row {place + 1:,} of {len(theirs):,} on, {abs(known):.4f} → {abs(rate):.4f}"
         return Finding("adwin", "", effect, _DELTA, least, f"Stream: {words}.")
     return Finding("adwin", "", 0.0, 1.0, least, "Stream: the loss has one mean throughout.")
+
+
+def _bounded(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Both series one after the other, brought to 0 to 1 by the range of the first."""
+    low, high = float(ours.min()), float(np.quantile(ours, 0.99))
+    high = high if high > low else max(float(ours.max()), float(theirs.max()), low + 1e-12)
+    return np.clip((np.r_[ours, theirs] - low) / (high - low), 0, 1)
 
 
 def _rises(detector: object, losses: np.ndarray, start: int) -> Iterator[int]:

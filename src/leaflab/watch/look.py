@@ -118,7 +118,8 @@ def look(known: Known, window: Window, tests: Mapping[str, Drift], limits: Limit
     estimated, drawn = _estimated(known, window)
     realised = performance.realised(known.metrics, window.labelled)
     findings += _performance(known, window, estimated, realised, limits.tolerance)
-    findings += _concept(known, window, drawn, limits.tolerance)
+    own = realised.get(known.metric.name)
+    findings += _concept(known, window, drawn, limits.tolerance, own.spread if own else 0.0)
     findings += _labels(known, window, tests)
     findings += [quality.duplicates(window.repeated, window.rows, known.facts)]
     findings += quality.freshness(window.end, now, limits.fresh_within)
@@ -151,8 +152,8 @@ def _performance(
     yield from performance.slices(metric, known.held, window.labelled, 2 * least)
 
 
-def _concept(known: Known, window: Window, drawn: np.ndarray | None, least: float) -> Iterator[Finding]:
-    yield concept.surprise(known.metric, window.labelled, drawn, least)
+def _concept(known: Known, window: Window, drawn: np.ndarray | None, least: float, own: float) -> Iterator[Finding]:
+    yield concept.surprise(known.metric, window.labelled, drawn, least, own)
     yield concept.permutation(known.metric, known.held, window.labelled, least)
     yield concept.adwin(known.metric, known.held, window.labelled, least)
 

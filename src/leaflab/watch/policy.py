@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -40,9 +41,12 @@ def seconds_of(key: str, text: str | None) -> float | None:
         return None
     number, unit = text[:-1], text[-1:]
     try:
-        return float(number) * _UNITS[unit]
+        span = float(number) * _UNITS[unit]
     except (KeyError, ValueError):
-        raise ConfigError(f"`{key}`", "must be a span of time such as 30m, 1h or 7d", got=text) from None
+        span = math.nan
+    if not 0 <= span < math.inf:
+        raise ConfigError(f"`{key}`", "must be a span of time such as 30m, 1h or 7d", got=text)
+    return span
 
 
 def decide(

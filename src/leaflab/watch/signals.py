@@ -101,6 +101,16 @@ def _signal(finding: Finding, family: Family, q: float, level: float, impact: fl
     return Signal(finding, family, q, stands, impact, severity)
 
 
-def _rank(signal: Signal) -> tuple[bool, bool, float, float]:
-    impact = 0.0 if math.isnan(signal.impact) else signal.impact
-    return (not signal.alarm, signal.severity != "critical", -impact, -signal.strength if signal.stands else 0.0)
+def _rank(signal: Signal) -> tuple[bool, bool, bool, float, float, float]:
+    """Alarms first, critical ones before others, then by what they do to the model; the rest by p-value."""
+    impact = 0.0 if math.isnan(signal.impact) or not signal.stands else signal.impact
+    strength = signal.strength if signal.stands else 0.0
+    chance = signal.finding.p_value if signal.finding.applies else 2.0
+    return (
+        not signal.alarm,
+        signal.alarm and signal.severity != "critical",
+        not signal.stands,
+        -impact,
+        -strength,
+        chance,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Current", "Typing", "current_rows"]
 
-_log = logging.getLogger(__name__)
+_ZONE = r":\d\d.*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$"
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,7 @@ class Typing:
         self.absent: frozenset[str] = frozenset()
         self._names: dict[str, str] = {}
         self._odd = 0
+        self._zones = np.zeros(2, dtype="int64")
 
     def begin(self, schema: pa.Schema) -> None:
         """Looks at the columns that there are; in the log, an input whose name was taken is called `NAME (input)`."""
@@ -99,6 +99,7 @@ class Typing:
         both = {c.name: f"{c.name} (input)" if logged and f"{c.name} (input)" in known else c.name for c in columns}
         self._names = {name: given for name, given in both.items() if given in known}
         self.absent = frozenset(both) - set(self._names)
+        self._odd, self._zones = 0, np.zeros(2, dtype="int64")
         if not self._names:
             raise DataError(f"'{self._lab.current}'", f"has none of the columns of {self._subject.label}")
 
@@ -126,6 +127,8 @@ class Typing:
             empty = column.name in self.absent
             raw = pd.Series(np.nan, index=given.index) if empty else given[column.name]
             columns[column.name], wrong = parse(raw, column)
+            if column.kind == "time":
+                self._look_at_zones(raw)
             if wrong.any():
                 bad[column.name] = wrong
         frame = pd.DataFrame(columns, index=given.index)
@@ -150,7 +153,15 @@ class Typing:
         given = batch.column(found).to_pandas() if found else None
         if given is None or given.dtype.kind in "fiub":
             return None
+        if found not in self._names:
+            self._look_at_zones(given)
         return _seconds(pd.to_datetime(given, errors="coerce", utc=True, format="mixed").dt.tz_localize(None))
+
+    def _look_at_zones(self, given: pd.Series[Any]) -> None:
+        import pandas as pd
+
+        if isinstance(given.dtype, pd.StringDtype):
+            self._zones += np.bincount(given.dropna().str.contains(_ZONE).astype("int64"), minlength=2)
 
     def _keys(self, batch: pa.RecordBatch, frame: pd.DataFrame) -> np.ndarray:
         """From the row ids: those of the log, those of the dataset's id columns, else made from content."""
@@ -188,6 +199,9 @@ class Typing:
             first = reading.bad[0]
             yield f"{len(reading.bad):,} lines could not be read, the first is line {first.line} ({first.reason})"
         target = self._subject.dataset.target
+        if self._zones.all():
+            naive, zoned = self._zones
+            yield f"time zones are mixed: {naive:,} times have none and are read as UTC, {zoned:,} have one"
         if self._odd:
             yield f"{self._odd:,} values of '{target}' are no label that the model knows, and count as none"
         if self.labels is not None:

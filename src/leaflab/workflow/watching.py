@@ -27,7 +27,7 @@ def watch(lab: Lab, look: Callable[[Lab], Monitored]) -> Monitored:
     Raises:
         LeaflabError: the last look failed and the watch is over (`monitor.looks`), so there is nothing to return.
     """
-    every = seconds_of("monitor.every", lab.monitor.every) or 3600.0
+    every = seconds_of("monitor.every", lab.monitor.every) or 0.0
     state, number = lab.folder / "monitor" / f"{lab.name}.json", 0
     while True:
         wait = _due(state) - time.time()
@@ -41,10 +41,11 @@ def watch(lab: Lab, look: Callable[[Lab], Monitored]) -> Monitored:
             _log.info("%s", result)
             if last:
                 return result
-        except LeaflabError as error:
+        except Exception as error:
             if last:
                 raise
-            _log.warning("This look failed, the watch goes on: %s", error)
+            kind = "" if isinstance(error, LeaflabError) else f"{type(error).__name__}: "
+            _log.warning("This look failed, the watch goes on: %s%s", kind, error)
         finally:
             _plan(state, time.time() + every)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,35 +117,44 @@ class Windows:
         how = self._lab.monitor.window
         if how is None:
             return _Cut(None, _ALL)
-        if str(how).isdigit():
-            size = int(how)
-            times = self._times()
-            if times is None or (np.diff(times) >= 0).all():
-                return _Cut(None, size)
-            places = np.empty(len(times), dtype="int64")
-            places[np.argsort(np.nan_to_num(times, nan=-np.inf), kind="stable")] = np.arange(len(times)) // size
-            return _Cut(places, size, np.bincount(places))
-        span = seconds_of("monitor.window", str(how)) or 1.0
+        rows = str(how).isdigit()
+        width = float(how) if rows else seconds_of("monitor.window", str(how))
+        if not width:
+            raise ConfigError("`monitor.window`", "must be rows or a span above 0, as in 2000 or 1d", got=how)
         times = self._times()
+        if rows:
+            return _by_rows(int(width), times)
         if times is None:
             hint = "cut by rows, as in monitor.window=2000"
             raise ConfigError("`monitor.window`", "needs a time column (dataset.time)", got=how, hint=hint)
-        known = ~np.isnan(times)
-        if not known.any():
+        if np.isnan(times).all():
             raise DataError(f"'{self._lab.current}'", "has no row with a readable time")
-        spans, within = np.unique(np.floor(times[known] / span).astype("int64"), return_inverse=True)
-        places = np.full(len(times), -1)
-        places[known] = within
-        unit = "datetime64[m]" if span < 86400 else "datetime64[D]"
-        labels = tuple(str(np.datetime64(int(one * span), "s").astype(unit)) for one in spans)
-        return _Cut(places, len(times), np.bincount(within, minlength=len(spans)), labels)
+        return _by_span(width, times)
 
     def _times(self) -> np.ndarray | None:
         """The time of every row, in a pass of its own; None without a time column."""
 
-        def drawn(reading: Reading) -> list[np.ndarray | None]:
+        def drawn(reading: Reading) -> list[np.ndarray]:
             self._typing.begin(reading.schema)
-            return [self._typing.times(batch) for batch in reading.batches]
+            return [*takewhile(lambda times: times is not None, map(self._typing.times, reading.batches))]  # type: ignore[list-item]
 
-        found = [times for times in self._current.open().into(drawn)[0] if times is not None]
+        found = self._current.open().into(drawn)[0]
         return np.concatenate(found) if found else None
+
+
+def _by_rows(size: int, times: np.ndarray | None) -> _Cut:
+    if times is None or (np.diff(times) >= 0).all():
+        return _Cut(None, size)
+    places = np.empty(len(times), dtype="int64")
+    places[np.argsort(np.nan_to_num(times, nan=-np.inf), kind="stable")] = np.arange(len(times)) // size
+    return _Cut(places, size, np.bincount(places))
+
+
+def _by_span(span: float, times: np.ndarray) -> _Cut:
+    known = ~np.isnan(times)
+    spans, within = np.unique(np.floor(times[known] / span).astype("int64"), return_inverse=True)
+    places = np.full(len(times), -1)
+    places[known] = within
+    unit = "datetime64[m]" if span < 86400 else "datetime64[D]"
+    labels = tuple(str(np.datetime64(int(one * span), "s").astype(unit)) for one in spans)
+    return _Cut(places, len(times), np.bincount(within, minlength=len(spans)), labels)
