@@ -90,14 +90,18 @@ class TrackingError(LeaflabError):
 
 
 class ExtraError(LeaflabError):
-    """An optional package that is not installed; the sentence ends with the command that installs it."""
+    """An optional package that is not installed; the sentence ends with the command that installs it.
 
-    def __init__(self, feature: str, extra: str) -> None:
-        self.extra = extra
-        super().__init__(feature, "needs an optional package", hint=f"pip install 'leaflab[{extra}]'")
+    Packages too large for an extra of ours (`package`) are installed by their own name.
+    """
+
+    def __init__(self, feature: str, extra: str, package: str = "") -> None:
+        self.extra, self.package = extra, package
+        what = f"'leaflab[{extra}]'" if extra else package
+        super().__init__(feature, "needs an optional package", hint=f"pip install {what}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (ExtraError, (self.subject, self.extra))
+        return (ExtraError, (self.subject, self.extra, self.package))
 
 
 class CheckFailed(LeaflabError):

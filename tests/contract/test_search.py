@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from leaflab.door.compose import lab_for
-from leaflab.errors import ExtraError
+from leaflab.errors import ConfigError, ExtraError
 from leaflab.executor.inline import Inline
 from leaflab.model.dummy import Dummy
 from leaflab.model.lightgbm import LightGBM
@@ -133,3 +134,122 @@ def test_any_of_optunas_own_samplers_and_pruners_by_one_yaml(puzzle, home):
     pruner = "_target_: optuna.pruners.ThresholdPruner\n_partial_: true\nupper: 100.0\n"
     (home / "conf" / "search" / "pruner" / "threshold.yaml").write_text(pruner)
     assert len(searched(option("search=mine", "search.trials=3"), puzzle(), home / "s")[0].trials) == 3
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "random", "qmc", "grid"])
+def test_several_objectives_give_a_front_that_is_optunas(name, puzzle, home):
+    import optuna
+
+    from leaflab.search.journal import Journal
+
+    words = [f"search={name}", "search.trials=9", "search/space=small", "search.objectives=[model_bytes,rounds]"]
+    found, _ = searched(option(*words), puzzle(), home / "s", LightGBM(max_rounds=40))
+    study = optuna.load_study(
+        study_name="sweep", storage=optuna.storages.JournalStorage(Journal(home / "s/journal.log"))
+    )
+    assert {t.number for t in found.front} <= {t.number for t in study.best_trials}
+    assert {tuple(t.values) for t in study.best_trials} == {
+        (t.value, t.facts["objective/model_bytes"], t.facts["objective/rounds"]) for t in found.front
+    }
+    assert found.objectives == {"log_loss": "minimize", "model_bytes": "minimize", "rounds": "minimize"}
+    assert found.best == found.front[0]
+    assert {t.state for t in found.trials} == {"complete"}
+    assert found.members == (f"trial {found.best.number} on all rows, weight 1.00",)
+    assert found.made[0]["rounds"] == found.best.facts["objective/rounds"]
+
+
+def test_several_objectives_continue_where_they_stood(puzzle, home):
+    words = ["search.objectives=[rounds]", "search/space=small"]
+    whole, _ = searched(option("search.trials=8", *words), puzzle(), home / "a")
+    searched(option("search.trials=5", *words), puzzle(), home / "b")
+    more, _ = searched(option("search.trials=8", *words), puzzle(), home / "b")
+    assert [t.params for t in more.trials] == [t.params for t in whole.trials]
+    assert [t.number for t in more.front] == [t.number for t in whole.front]
+    again, _ = searched(option("search.trials=8", *words), puzzle(), home / "b")
+    assert (again.complete, again.front, again.digest) == (True, more.front, whole.digest)
+
+
+def test_a_limit_is_kept_by_the_model_that_is_found(puzzle, home):
+    free, _ = searched(option("search.trials=8"), puzzle(), home / "a", LightGBM(max_rounds=60))
+    bytes_of = [t.facts["size_bytes"] for t in free.trials if t.files]
+    bound = float(sorted(bytes_of)[1])
+    words = ["search.trials=8", f"search.constraints=model_bytes <= {bound}"]
+    found, _ = searched(option(*words), puzzle(), home / "b", LightGBM(max_rounds=60))
+    assert found.kept
+    assert found.best.facts["objective/model_bytes"] <= bound
+    assert len(found.predictor.models) == 1
+    none, _ = searched(option("search.trials=3", "search.constraints=model_bytes <= 1"), puzzle(), home / "c")
+    assert not none.kept
+    assert "no trial keeps model_bytes <= 1" in none.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search=cmaes", "search.objectives=[rounds]"], r"`search\.sampler` cannot be used here"),
+        (
+            ["search.objectives=[latency]"],
+            r"`search\.objectives` must name what can be measured, got 'latency': did you",
+        ),
+        (["search.constraints=[colour <= 3]"], "must name what can be measured, got 'colour': there are train_seconds"),
+        (["~search.sampler", "+search.sampler={_target_:optuna.samplers.TPESampler,n_startup:3}"], "n_startup"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_first_trial(words, said, puzzle, home):
+    with pytest.raises(ConfigError, match=said):
+        searched(option("search.trials=2", *words), puzzle(), home / "s")
+    assert not (home / "s" / "journal.log").exists()
+
+
+FOREIGN = {
+    "TPESampler": {"n_startup_trials": 2, "multivariate": True, "seed": 3},
+    "RandomSampler": {},
+    "BruteForceSampler": {},
+    "QMCSampler": {},
+    "NSGAIIISampler": {"population_size": 4},
+    "PartialFixedSampler": {
+        "fixed_params": {"num_leaves": 7},
+        "base_sampler": {"_target_": "optuna.samplers.RandomSampler", "seed": 1},
+    },
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_any_sampler_of_optuna_works_by_one_yaml(name, puzzle, home):
+    folder = home / "conf" / "search"
+    folder.mkdir(parents=True)
+    sampler = {"_target_": f"optuna.samplers.{name}", **FOREIGN[name]}
+    space = {"num_leaves": [7, 15, 31], "min_data_in_leaf": [5, 20]}
+    defaults = ["_base", {"pruner": "none"}, "_self_"]
+    (folder / "mine.yaml").write_text(yaml.safe_dump({"defaults": defaults, "sampler": sampler, "space": space}))
+    one, other = option("search=mine", "search.trials=7"), option("search=mine", "search.trials=7")
+    assert one.key == other.key
+    found, _ = searched(one, puzzle(), home / "a")
+    again, _ = searched(other, puzzle(), home / "b")
+    assert [t.params for t in found.trials] == [t.params for t in again.trials]
+    assert len({tuple(t.params.items()) for t in found.trials}) > 4
+    if name == "PartialFixedSampler":
+        assert {t.params["num_leaves"] for t in found.trials if "num_leaves" in t.params} >= {7}
+
+
+@pytest.mark.parametrize(
+    "pruner",
+    [
+        {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 2},
+        {"_target_": "optuna.pruners.ThresholdPruner", "upper": 0.6},
+        {"_target_": "optuna.pruners.PatientPruner", "patience": 1,
+         "wrapped_pruner": {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 2}},
+    ],
+)  # fmt: skip
+def test_any_pruner_of_optuna_works_by_one_yaml(pruner, puzzle, home):
+    folder = home / "conf" / "search" / "pruner"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(yaml.safe_dump(pruner))
+    words = ["search/pruner=mine", "search.trials=8"]
+    assert option(*words).key == option(*words).key
+    found, _ = searched(option(*words), puzzle(), home / "s", LightGBM(max_rounds=60))
+    assert len(found.trials) == 8
+    assert {t.state for t in found.trials} <= {"complete", "pruned"}
+    text = str(option(*words).key["pruner"])
+    (folder / "mine.yaml").write_text(yaml.safe_dump(pruner).replace("2", "5").replace("0.6", "0.7"))
+    assert str(option(*words).key["pruner"]) != text

@@ -7,7 +7,9 @@ import optuna
 import pytest
 
 from leaflab.errors import ConfigError
+from leaflab.metric.probability import LogLoss
 from leaflab.search.journal import Journal, held
+from leaflab.search.objectives import Objectives
 from leaflab.search.samplers import Random
 from leaflab.search.study import Study, seed_of
 from leaflab.values import Trial
@@ -16,7 +18,7 @@ SPACE = {"x": optuna.distributions.FloatDistribution(0, 1)}
 
 
 def opened(folder, seed=0):
-    study = Study(folder / "journal.log", "s", "minimize", optuna.pruners.NopPruner())
+    study = Study(folder / "journal.log", "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
     study.prepare(Random(), seed, SPACE, {"fixed": 1})
     return study
 

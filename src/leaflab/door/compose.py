@@ -59,6 +59,8 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
     plain = _resolved(config)
     choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
     plain.pop("hydra", None)
+    for part in ("sampler", "pruner"):
+        _made_anew(plain["search"].get(part))
     rooms = {key: _built(key, node) for key, node in plain.items()}
     rooms["gate"] = {name: gate for name, gate in rooms["gate"].items() if not isinstance(gate, int | float | str)}
     if not isinstance(plain["seed"], int) or isinstance(plain["seed"], bool) or plain["seed"] < 0:
@@ -130,6 +132,12 @@ def _built(key: str, node: Any) -> Any:
         if isinstance(cause, TypeError):
             raise ConfigError(f"`{key}`", f"cannot be built ({cause})") from None
         raise
+
+
+def _made_anew(node: Any) -> None:
+    """A search makes Optuna's own samplers itself, once a trial."""
+    if isinstance(node, dict) and str(node.get("_target_", "")).startswith("optuna."):
+        node.setdefault("_partial_", True)
 
 
 def _cause(error: BaseException) -> BaseException:

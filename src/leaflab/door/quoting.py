@@ -6,11 +6,13 @@ import re
 
 __all__ = ["one_budget", "quote", "quoted"]
 
-_KEY = re.compile(
-    r"^(\+{0,2})(dataset\.[\w.]+|source\.[\w.]+|input|output|current|collect\.partition_by|[\w.]+\.why)=(.*)$",
-    re.DOTALL,
+_WORDS = (
+    r"dataset\.[\w.]+|source\.[\w.]+|input|output|current|collect\.partition_by|[\w.]+\.why"
+    r"|search\.(?:objectives|constraints)"
 )
-_LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns", "collect.partition_by")
+_KEY = re.compile(rf"^(\+{{0,2}})({_WORDS})=(.*)$", re.DOTALL)
+_LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns", "collect.partition_by",
+          "search.objectives", "search.constraints")  # fmt: skip
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
 _TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
 
@@ -26,6 +28,8 @@ def quoted(argument: str, *, multirun: bool = False) -> str:
     "dataset.target='price_€'"
     >>> quoted("dataset.drop=[a b,c]")
     "dataset.drop=['a b','c']"
+    >>> quoted("search.constraints=latency_ms <= 5")
+    "search.constraints='latency_ms <= 5'"
     >>> quoted("search.seconds=60")
     'search.seconds=60'
     """

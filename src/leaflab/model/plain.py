@@ -85,6 +85,7 @@ def _merged(fits: list[Fitted]) -> Fitted:
 
     metrics = {k: mean([f.metrics[k] for f in fits]) for k in fits[0].metrics if all(k in f.metrics for f in fits)}
     facts = {k: mean([f.facts[k] for f in fits]) for k in fits[0].facts}
+    facts |= {k: facts[k] * len(fits) for k in ("fit_seconds", "size_bytes")}  # of all folds, as a booster's are
     values = tuple(v for f in fits for v in f.values)
     value = mean(list(values)) if values else None
     models, scores = tuple(m for f in fits for m in f.models), tuple(s for f in fits for s in f.scores)

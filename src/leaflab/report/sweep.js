@@ -60,6 +60,7 @@ function pointing(c, points) {
   c.onmouseleave = () => { tip.hidden = true; };
   c.onclick = e => { const t = near(e); if (t) { marked = marked === t ? null : t; draw(); } };
 }
+const label = name => name.replace("objective/", "").replaceAll("_", " ");
 const describe = t => [`trial ${t.number}  ${t.state}`, `${D.metric} ${show(t.value)}   ${show(t.seconds)} s`,
   ...Object.entries(t.params).map(([k, v]) => `${k} = ${show(v)}`)].join("\n");
 
@@ -95,13 +96,17 @@ function slice() {
 }
 function frontier() {
   const name = document.getElementById("cost").value, cost = t => name === "seconds" ? t.seconds : t.facts[name];
-  const [c, g, w, h] = canvas("frontier", 260), some = done.filter(t => cost(t) > 0), vs = trimmed(some.map(t => t.value));
-  const x = scale(some.map(cost), [60, w - 10], true), y = scale(vs, [h - 32, 16]);
-  axes(g, x, y, w, h, [name.replaceAll("_", " "), D.metric]);
+  const raised = D.raised.includes(name), log = !raised && done.every(t => !(cost(t) <= 0));
+  const [c, g, w, h] = canvas("frontier", 260), some = done.filter(t => Number.isFinite(cost(t))), vs = trimmed(some.map(t => t.value));
+  const x = scale(some.map(cost), [60, w - 10], log), y = scale(vs, [h - 32, 16]);
+  axes(g, x, y, w, h, [label(name), D.metric]);
   const points = some.map((t, i) => ({ t, x: x(cost(t)), y: y(vs[i]) })); dots(g, points);
   let b = null; g.strokeStyle = GREEN; g.lineWidth = 2; g.beginPath();
-  for (const t of some.filter(t => t.state !== "pruned").sort((m, n) => cost(m) - cost(n))) if (b === null || best(t.value, b)) { if (b !== null) g.lineTo(x(cost(t)), y(b)); b = t.value; g.lineTo(x(cost(t)), y(b)); }
-  g.stroke(); pointing(c, points);
+  const cheap = some.filter(t => t.state !== "pruned").sort((m, n) => raised ? cost(n) - cost(m) : cost(m) - cost(n));
+  for (const t of cheap) if (b === null || best(t.value, b)) { if (b !== null) g.lineTo(x(cost(t)), y(b)); b = t.value; g.lineTo(x(cost(t)), y(b)); }
+  g.stroke();
+  for (const p of points) if (D.front.includes(p.t.number)) { g.beginPath(); g.arc(p.x, p.y, 5, 0, 7); g.stroke(); }
+  pointing(c, points);
 }
 function curves() {
   const [, g, w, h] = canvas("curves", 260), some = done.filter(t => t.curve.length && (t === marked || t.rank < 10));
@@ -157,7 +162,7 @@ function prepare() {
   }
   const vs = trimmed(done.map(t => t.value)), lo = vs.reduce((a, b) => Math.min(a, b), Infinity), hi = vs.reduce((a, b) => Math.max(a, b), -Infinity); ends[D.metric] = [lo, hi];
   done.forEach((t, i) => { t._at[D.metric] = hi > lo ? (vs[i] - lo) / (hi - lo) : .5; });
-  const select = (id, names) => { const s = document.getElementById(id); for (const n of names) s.add(new Option(n.replaceAll("_", " "), n)); s.onchange = draw; };
+  const select = (id, names) => { const s = document.getElementById(id); for (const n of names) s.add(new Option(label(n), n)); s.onchange = draw; };
   select("param", D.importance.map(p => p[0])); select("cost", D.costs);
 }
 function draw() { history(); importance(); slice(); frontier(); curves(); parallel(); table(); document.body.dataset.drawn = "yes"; }

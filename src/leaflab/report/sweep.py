@@ -7,7 +7,7 @@ import html
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -19,7 +19,7 @@ __all__ = ["SweepFacts", "effects", "sweep_report"]
 
 _HERE = Path(__file__).parent
 _NOTE = 7_400
-_CURVES, _BINS = 10, 8
+_CURVES, _BINS, _FRONT = 10, 8, 15
 _COSTS = ("fit_seconds", "predict_ms_per_1k_rows", "size_bytes", "memory/peak_bytes", "rounds", "best_iteration")
 
 
@@ -38,6 +38,8 @@ class SweepFacts:
         members: how the final model is made, and `notes`: warnings, as sentences.
         verdicts: sentences of checks and gates.
         final: metrics of the final model.
+        objectives: other objectives, as the name and the trials' fact that has it; `raised`: facts to be raised.
+        front: numbers of the trials that no other beats in all objectives, the best metric first.
     """
 
     title: str
@@ -52,6 +54,9 @@ class SweepFacts:
     notes: Sequence[str] = ()
     verdicts: Sequence[str] = ()
     final: Mapping[str, float] = field(default_factory=dict)
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    raised: Sequence[str] = ()
+    front: Sequence[int] = ()
 
     @property
     def ranked(self) -> list[Trial]:
@@ -84,6 +89,7 @@ def note(facts: SweepFacts) -> str:
         refitted = facts.final.get(f"oof/{facts.metric}")
         lines += [f"| final model, on rows each member did not learn from | {_shown(refitted)} |"] if refitted else []
         lines += [f"| baseline {name} | {_shown(value)} |" for name, value in facts.baselines.items()]
+        lines += _front(facts)
         lines += ["", "**Best parameters**", "", *(f"- `{k}` = {_shown(v)}" for k, v in best.params.items())]
         mattered = ", ".join(f"`{name}` {share:.0%}" for name, share in effects(facts)[:5])
         lines += (
@@ -107,6 +113,27 @@ def note(facts: SweepFacts) -> str:
     return text if len(text) <= _NOTE else text[: _NOTE - 40] + "\n\n… (the rest is in `report.html`)"
 
 
+def _front(facts: SweepFacts) -> list[str]:
+    """The trials to choose among, as a table."""
+    by_number = {t.number: t for t in facts.trials}
+    rows = [by_number[number] for number in facts.front[:_FRONT]]
+    if not rows:
+        return []
+    more = f", the first {_FRONT} here" if len(facts.front) > _FRONT else ""
+    lines = ["", f"**Front** ({len(facts.front)} trials that none beats in everything{more})", ""]
+    lines += [
+        "| trial | " + " | ".join([facts.metric, *facts.objectives]) + " |",
+        "|---" * (2 + len(facts.objectives)) + "|",
+    ]
+    return lines + [
+        f"| {t.number} | " + " | ".join(_shown(v) for v in [t.value, *_reached(facts, t)]) + " |" for t in rows
+    ]
+
+
+def _reached(facts: SweepFacts, t: Trial) -> list[Any]:
+    return [t.facts.get(key, "") for key in facts.objectives.values()]
+
+
 def leaderboard(facts: SweepFacts) -> str:
     """All trials as CSV, the best first, those without a value last."""
     ranked = facts.ranked
@@ -116,9 +143,12 @@ def leaderboard(facts: SweepFacts) -> str:
     metrics = sorted({key for t in ordered for key in t.metrics})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["rank", "trial", "state", facts.metric, "seconds", *(f"valid/{m}" for m in metrics), *params])
+    aims = [*facts.objectives, "front"] if facts.objectives else []
+    head = ["rank", "trial", "state", facts.metric, "seconds", *aims, *(f"valid/{m}" for m in metrics), *params]
+    writer.writerow(head)
     for rank, t in enumerate(ordered, 1):
         row = [rank, t.number, t.state, "" if t.value is None else t.value, round(t.seconds, 4)]
+        row += [*_reached(facts, t), str(t.number in facts.front).lower()] if aims else []
         writer.writerow([*row, *(t.metrics.get(m, "") for m in metrics), *(t.params.get(p, "") for p in params)])
     return text.getvalue()
 
@@ -164,8 +194,14 @@ def page(facts: SweepFacts) -> str:
         "baselines": {k: v for k, v in facts.baselines.items() if math.isfinite(v)},
         "params": columns,
         "importance": effects(facts) or [(c["name"], 0.0) for c in columns],
-        "costs": ["seconds", *(c for c in _COSTS if any(c in t.facts for t in ranked[:50]))],
-        "trials": [_plain(t, t.number in curves) for t in facts.trials],
+        "costs": [
+            *facts.objectives.values(),
+            "seconds",
+            *(c for c in _COSTS if any(c in t.facts for t in ranked[:50])),
+        ],
+        "raised": list(facts.raised),
+        "front": list(facts.front),
+        "trials": [_plain(t, t.number in curves, facts.objectives.values()) for t in facts.trials],
     }
     best = ranked[0]
     tiles = {
@@ -202,7 +238,7 @@ def _columns(facts: SweepFacts) -> list[dict[str, Any]]:
     return columns
 
 
-def _plain(t: Trial, with_curve: bool) -> dict[str, Any]:
+def _plain(t: Trial, with_curve: bool, aims: Iterable[str]) -> dict[str, Any]:
     value = t.value if t.value is not None and math.isfinite(t.value) else None
     return {
         "number": t.number,
@@ -210,7 +246,7 @@ def _plain(t: Trial, with_curve: bool) -> dict[str, Any]:
         "value": value,
         "seconds": round(t.seconds, 4),
         "params": {k: _short(v) for k, v in t.params.items()},
-        "facts": {k: _short(t.facts[k]) for k in _COSTS if k in t.facts},
+        "facts": {k: _short(t.facts[k]) for k in (*_COSTS, *aims) if k in t.facts},
         "curve": [(step, _short(v)) for step, v in t.curve if math.isfinite(v)] if with_curve else [],
     }
 

@@ -6,15 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from leaflab.executor.base import Executor
     from leaflab.model.base import Model, Problem
     from leaflab.scorer.predictor import Predictor
     from leaflab.values import Trial
 
-__all__ = ["Fit", "Found", "Place", "Search"]
+__all__ = ["Fit", "Found", "Measure", "Place", "Search"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,18 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Something that answers can be judged by: `of` takes row numbers of the problem and their scores."""
+
+    direction: Literal["minimize", "maximize"]
+    of: Callable[[np.ndarray, np.ndarray], float]
+
+
+def _nothing(name: str) -> None:
+    """No measures but the costs of a trial."""
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a sweep lives and who watches it.
 
@@ -56,6 +70,7 @@ class Place:
         baselines: models fitted for comparison, by name.
         watch: called once with every finished trial, as they finish; after a restart with all of them again.
         earlier: parameters of earlier sweeps to try first.
+        measure: what an objective's name means where it is no cost of a trial; None for an unknown one.
     """
 
     id: str
@@ -64,6 +79,7 @@ class Place:
     baselines: Mapping[str, Model]
     watch: Callable[[Trial], None]
     earlier: tuple[Mapping[str, Any], ...] = ()
+    measure: Callable[[str], Measure | None] = _nothing
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,8 @@ class Found:
         seconds: phase to seconds (`search`, `refit`, `baselines`, `total`).
         resumed, complete, stopped: trials known before; whether nothing was left to do; whether the user ended it.
         digest: identity of the refitted model.
+        objectives, front: with several objectives, name to direction, the metric first, and the trials that no other
+            beats in all of them; `kept`: whether the model's trial keeps the limits.
     """
 
     trials: tuple[Trial, ...]
@@ -95,6 +113,9 @@ class Found:
     complete: bool = False
     stopped: bool = False
     digest: str = ""
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    front: tuple[Trial, ...] = ()
+    kept: bool = True
 
 
 class Search(ABC):

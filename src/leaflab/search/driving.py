@@ -38,6 +38,7 @@ class Driver:
         by: what the pruner judges: "rounds" or "folds".
         reserve: seconds the final model needs, from the trials so far.
         ordered: trials are asked in generations and told in order of their number, so that timing changes nothing.
+        measured: adds to a trial what its objectives ask for.
     """
 
     study: Study
@@ -50,6 +51,7 @@ class Driver:
     reserve: Callable[[list[Trial]], float]
     ordered: bool = False
     done: list[Trial] = field(default_factory=list)
+    measured: Callable[[Trial], Trial] = lambda trial: trial
     _running: dict[int, tuple[Fit, float]] = field(default_factory=dict)
     _parked: list[Trial] = field(default_factory=list)
 
@@ -83,7 +85,7 @@ class Driver:
         """Whether another trial may start; where nothing but failures came back, there is no point."""
         if len(self.done) >= _HOPELESS and all(t.state == "failed" for t in self.done):
             return False
-        if self.budget.reached(len(self.done) + len(self._running)):
+        if self.budget.reached(len(self.done) + len(self._running)) or self.study.exhausted:
             return False
         return self.budget.seconds is None or not self.done or self.budget.left > self.reserve(self.done)
 
@@ -117,7 +119,7 @@ class Driver:
         fit, started = self._running.pop(event.number)
         if event.kind == "done" and event.result.state == "stopped":
             return
-        trial = trial_of(event, fit, started)
+        trial = self.measured(trial_of(event, fit, started))
         if self.ordered:
             self._parked.append(trial)
         else:

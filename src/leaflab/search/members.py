@@ -43,6 +43,7 @@ class Members:
     Args:
         problem, folds, judged: what is learnt; the first `judged` folds were fitted by every trial.
         pool, budget, stopping, place: where it happens.
+        rescaled: whether more rows get more rounds; else a model costs what its trial did.
     """
 
     problem: Problem
@@ -52,6 +53,7 @@ class Members:
     budget: Budget
     stopping: Stopping
     place: Place
+    rescaled: bool = True
     _fitted: dict[tuple[int, int | None, int], tuple[Path, Path | None]] = field(default_factory=dict)
     _rounds: dict[int, list[int]] = field(default_factory=dict)
 
@@ -124,8 +126,8 @@ class Members:
         return float(np.mean([*own, *self._rounds.get(trial.number, [])]))
 
     def whole(self, trial: Trial) -> int:
-        """Rounds on all rows: the best number on the folds, rescaled to the rows there are to learn from."""
-        return max(1, round(self._best_round(trial) * self._more_rows))
+        """Rounds on all rows: the best number on the folds, as a rule rescaled to the rows there are to learn from."""
+        return max(1, round(self._best_round(trial) * (self._more_rows if self.rescaled else 1.0)))
 
     def _take(self, part: Part, fitted: Fitted) -> None:
         """Keeps a member, unless the deadline cut it long before its time."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from leaflab.option import option
+from leaflab.search.foreign import built
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
 __all__ = ["Asha", "Hyperband", "Keep", "Patient", "Percentile", "Pruner", "Wilcoxon", "made"]
+
+_log = logging.getLogger(__name__)
 
 
 class Pruner(ABC):
@@ -27,9 +31,13 @@ class Pruner(ABC):
         """The pruner."""
 
 
-def made(pruner: Pruner | Callable[..., BasePruner]) -> BasePruner:
-    """An option's pruner, or any of Optuna's given as `_target_` with `_partial_: true`."""
-    return pruner.make() if isinstance(pruner, Pruner) else pruner()
+def made(pruner: Pruner | Callable[..., BasePruner], several: bool = False) -> BasePruner:
+    """An option's pruner, or any of Optuna's given as `_target_`; none where there are several objectives."""
+    if several and not isinstance(pruner, Keep):
+        _log.info("Pruning is off: Optuna cannot prune trials that are after several objectives.")
+    if several:
+        return Keep().make()
+    return pruner.make() if isinstance(pruner, Pruner) else built("search.pruner", pruner)
 
 
 @option

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from leaflab.errors import ExtraError
+from leaflab.errors import ConfigError, ExtraError
 from leaflab.option import option
+from leaflab.search.foreign import built
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
-__all__ = ["CmaEs", "Gp", "Grid", "Nsga2", "Qmc", "Random", "Sampler", "Tpe", "made"]
+__all__ = ["CmaEs", "Gp", "Grid", "Nsga2", "Qmc", "Random", "Sampler", "Tpe", "check", "made", "size"]
 
 
 class Sampler(ABC):
@@ -42,10 +44,43 @@ def made(
     """An option's sampler, or any of Optuna's given as `_target_` with `_partial_: true`."""
     if isinstance(sampler, Sampler):
         return sampler.make(seed, sweep_seed, space)
+    found: BaseSampler = built("search.sampler", sampler, seed)
+    if type(found).__name__ == "GPSampler":
+        _need("torch", "search.sampler=GPSampler")
+    return found
+
+
+def size(sampler: BaseSampler, space: Mapping[str, Any]) -> int | None:
+    """How many different trials a sampler has to give that goes through a space once; None for any other."""
+    from optuna.samplers import BruteForceSampler, GridSampler
+
+    if isinstance(sampler, GridSampler):
+        return len(sampler._all_grids)
+    if isinstance(sampler, BruteForceSampler):
+        return math.prod(len(list(_steps(kind))) for kind in space.values())
+    return None
+
+
+def _steps(kind: Any) -> Iterable[Any]:
+    """The values of a finite range."""
+    return kind.choices if hasattr(kind, "choices") else range(1 + round((kind.high - kind.low) / kind.step))
+
+
+def check(sampler: Sampler | Callable[..., BaseSampler], space: Mapping[str, Any], directions: list[str]) -> None:
+    """Draws once without a consequence, so that what cannot work is said before the first trial.
+
+    Raises:
+        ConfigError: the sampler cannot serve this space, or several objectives.
+        ExtraError: its package is not installed.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(directions=directions, sampler=made(sampler, 0, 0, space))
     try:
-        return sampler(seed=seed)
-    except TypeError:
-        return sampler()
+        study.ask(dict(space))
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError("`search.sampler`", f"cannot be used here ({error})") from error
 
 
 @option
@@ -170,4 +205,4 @@ def _need(package: str, feature: str) -> None:
     import importlib.util
 
     if importlib.util.find_spec(package) is None:
-        raise ExtraError(f"`{feature}`", "samplers" if package == "cmaes" else package)
+        raise ExtraError(f"`{feature}`", "samplers" if package == "cmaes" else "", package)

@@ -7,17 +7,19 @@ import logging
 import shutil
 import time
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import Interrupted, ModelError
-from leaflab.search import pruners, space
+from leaflab.search import pruners, samplers, space
 from leaflab.search.base import Fit, Found
 from leaflab.search.benches import Benches
 from leaflab.search.budget import Budget
 from leaflab.search.driving import Driver, counts, trial_of
 from leaflab.search.members import Members
 from leaflab.search.notes import notes
+from leaflab.search.objectives import Objectives
 from leaflab.search.refitting import Final, Refit
 from leaflab.search.study import Study, plain_of, trial_from
 from leaflab.search.validation import folds
@@ -73,15 +75,14 @@ class Session:
         bench = Benches(benches, store)
         resumed, seconds = len(done), {"open": time.monotonic() - budget.started}
         with self.executor.open(bench, len(self.problem.target)) as pool:
-            kind = self.search.refit if self.search.pick == "best" else "fastest"
-            kind = kind if self.model.blends else "best"
-            members = Members(self.problem, cut, judged, pool, budget, self.stopping, self.place)
-            refit = Refit(kind, self.search.top, self.problem, self.model, members, self.search.within)
+            members = Members(self.problem, cut, judged, pool, budget, self.stopping, self.place, self.aims.plain)
+            refit = Refit(self._kind, self.search.top, self.problem, self.model, members, self.search.within)
             driver = Driver(study, pool, budget, self.stopping, self.place, tuple(range(judged)), self._by,
-                            refit.reserve, self.search.ordered, done)  # fmt: skip
+                            lambda trials: refit.reserve(self.aims.eligible(trials)), self.search.ordered, done,
+                            partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
             driver.run()
             seconds["search"] = time.monotonic() - budget.started - seconds["open"]
-            final = refit.run(self._usable(driver.done))
+            final = refit.run(self.aims.eligible(self._usable(driver.done)))
             seconds["refit"] = time.monotonic() - budget.started - seconds["open"] - seconds["search"]
             seconds["total"] = time.monotonic() - budget.started
             self._keep(study, budget, final)
@@ -89,27 +90,41 @@ class Session:
         _removed(store)
         trials = sorted(driver.done, key=lambda t: t.number)
         dummy = baselines["dummy"][0].value if "dummy" in baselines else None
-        said = notes(self.problem, cut, trials, self._varying, dummy)
+        said = (*self.aims.sentences(trials), *notes(self.problem, cut, trials, self._varying, dummy))
         study.remember(notes=list(said))
         study.journal.flush()
         return self._found(trials, final, baselines, seconds, notes=said, resumed=resumed, complete=False)
 
     def _study(self) -> Study:
-        pruner = pruners.made(self.search.pruner)
-        study = Study(self.place.folder / "journal.log", self.place.id, self.problem.metric.direction, pruner)
         searched = self.model.space(self.problem, self.search.space)
         self.model.check(list(searched))
         varying, fixed = space.distributions(searched)
         self._varying = varying
+        pruner = pruners.made(self.search.pruner, self.aims.several)
+        samplers.check(self.search.sampler, varying, self.aims.directions)
+        study = Study(self.place.folder / "journal.log", self.place.id, self.aims, pruner)
         study.prepare(self.search.sampler, self.place.seed, varying, fixed)
         first = self.model.portfolio(self.problem) if self.search.portfolio else [{}]
         first = [first[0], *[dict(p) for p in self.place.earlier], *first[1:]]
         study.first([{**fixed, **p} for p in first], self.model.defaults)
         return study
 
+    @cached_property
+    def aims(self) -> Objectives:
+        """What the sweep is after."""
+        return Objectives.of(self.search, self.problem.metric, self.place.measure)
+
     @property
     def _by(self) -> str:
-        return getattr(self.search.pruner, "by", "rounds")
+        """What the pruner judges; with several objectives there is none, because Optuna's cannot judge them."""
+        return "" if self.aims.several else getattr(self.search.pruner, "by", "rounds")
+
+    @property
+    def _kind(self) -> str:
+        """How the model is refitted; a cost that was measured on one model is kept by one model, not by an average."""
+        if not self.model.blends or self.aims.several or (not self.aims.plain and self.search.pick == "best"):
+            return "best"
+        return self.search.refit if self.search.pick == "best" else "fastest"
 
     def _usable(self, trials: list[Trial]) -> list[Trial]:
         if any(counts(t) for t in trials):
@@ -140,7 +155,8 @@ class Session:
         """The final model of an earlier command, where it spent all that this one may."""
         made_for = study.recall("made_for")
         file = self.place.folder / "final" / "final.json"
-        if made_for is None or not budget.reached(len(done)) or not file.is_file():
+        over = budget.reached(len(done)) or study.exhausted
+        if made_for is None or not over or not file.is_file():
             return None
         plain = json.loads(file.read_text(encoding="utf-8"))
         texts = tuple((file.parent / f"{n}.txt").read_text(encoding="utf-8") for n in range(len(plain["weights"])))
@@ -177,7 +193,10 @@ class Session:
 
     def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
         sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0
-        best = min((t for t in trials if counts(t)), key=lambda t: (sign * (t.value or 0.0), t.number))
+        able = [t for t in self.aims.eligible(trials) if counts(t)]
+        best = min(able, key=lambda t: (sign * (t.value or 0.0), t.number))
+        reached = {key: value for key, value in best.facts.items() if key.startswith("objective/")}
+        aims = dict(zip(self.aims.names, self.aims.directions, strict=True)) if self.aims.several else {}
         return Found(
             trials=tuple(trials),
             best=best,
@@ -185,7 +204,10 @@ class Session:
             members=final.members,
             made=final.made,
             baselines=baselines,
-            metrics=final.metrics,
+            metrics={**final.metrics, **reached},
+            objectives=aims,
+            front=tuple(self.aims.front(trials)),
+            kept=self.aims.keeps(best),
             seconds=seconds,
             stopped=self.stopping.asked,
             digest=final.digest,

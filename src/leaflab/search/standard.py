@@ -9,6 +9,8 @@ from pydantic import Field
 
 from leaflab.option import option
 from leaflab.search.base import Found, Place, Search
+from leaflab.search.foreign import described
+from leaflab.search.objectives import Limit
 from leaflab.search.pruners import Pruner
 from leaflab.search.samplers import Sampler
 
@@ -40,6 +42,8 @@ class Standard(Search):
         within: how much worse than the best a good enough one may be, as a share of the loss.
         fresh: forget what this sweep did before.
         warm_start: a run id, or a name whose sweeps' best parameters are tried first.
+        objectives: what is lowered or raised beside the metric (`latency_ms`, `worst(sex)`, …): pruning is off then.
+        constraints: limits the model must keep, as `latency_ms <= 5`.
     """
 
     sampler: Sampler | Callable[..., Any]
@@ -58,12 +62,21 @@ class Standard(Search):
     within: Annotated[float, Field(ge=0, le=1)] = 0.005
     fresh: bool = False
     warm_start: str | None = None
+    objectives: list[str] | str = Field(default_factory=list)
+    constraints: list[str] | str = Field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("objectives", "constraints"):
+            if isinstance(given := getattr(self, name), str):
+                object.__setattr__(self, name, [given])
+        for text in self.constraints:
+            Limit.read(text)
 
     @property
     def key(self) -> Mapping[str, Any]:
         return {
-            "sampler": repr(self.sampler),
-            "pruner": repr(self.pruner),
+            "sampler": described(self.sampler),
+            "pruner": described(self.pruner),
             "space": self.space,
             "validation": [self.validation, self.folds],
             "refit": [self.refit, self.top] if self.pick == "best" else [self.pick, self.within],
@@ -71,6 +84,8 @@ class Standard(Search):
             "portfolio": self.portfolio,
             "ordered": self.ordered,
             "warm_start": self.warm_start,
+            **({"objectives": self.objectives} if self.objectives else {}),
+            **({"constraints": self.constraints} if self.constraints else {}),
         }
 
     @property

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from leaflab.search.journal import Journal
-from leaflab.search.samplers import made
+from leaflab.search.samplers import made, size
 from leaflab.search.space import clamped
 from leaflab.values import Trial
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
+
+    from leaflab.search.objectives import Objectives
 
 __all__ = ["Study", "plain_of", "seed_of", "trial_from"]
 
@@ -43,13 +45,14 @@ def seed_of(sweep_seed: int, number: int) -> int:
 class Study:
     """Trials of one sweep. Opening it again finds what was finished, and what was running when the driver died."""
 
-    def __init__(self, file: Path, name: str, direction: str, pruner: BasePruner) -> None:
+    def __init__(self, file: Path, name: str, objectives: Objectives, pruner: BasePruner) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.journal = Journal(file)
         storage = optuna.storages.JournalStorage(self.journal)
         self._study = optuna.create_study(
-            storage=storage, study_name=name, direction=direction, load_if_exists=True, pruner=pruner
+            storage=storage, study_name=name, directions=objectives.directions, load_if_exists=True, pruner=pruner
         )
+        self._objectives = objectives
         self._asked: dict[int, optuna.Trial] = {}
         self._steps: dict[int, int] = {}
 
@@ -58,6 +61,7 @@ class Study:
     ) -> None:
         """Says how trials are drawn."""
         self._sampler, self._seed, self._varying, self._fixed = sampler, seed, dict(varying), dict(fixed)
+        self._size = size(made(sampler, seed, seed, varying), varying)
 
     def first(self, configurations: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> None:
         """Puts configurations at the head of an empty study; they are tried exactly as given."""
@@ -77,6 +81,14 @@ class Study:
                 self._asked[frozen.number] = optuna.trial.Trial(self._study, frozen._trial_id)
                 reopened.append((frozen.number, self._params(frozen.number)))
         return reopened
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a sampler that goes through the space once has gone through it."""
+        if self._size is None:
+            return False
+        own = self._study.get_trials(deepcopy=False)[self.recall("first", 0) :]
+        return len({tuple(sorted(t.params.items())) for t in own}) >= self._size
 
     def ask(self) -> tuple[int, dict[str, Any]]:
         """The next trial's number and parameters."""
@@ -109,8 +121,12 @@ class Study:
         asked = self._asked.pop(trial.number)
         asked.set_user_attr(_OUTCOME, plain_of(trial))
         state = _STATES[trial.state]
+        for limit, excess in self._objectives.excesses(trial).items():
+            asked.set_constraint(limit, excess)
         complete = state == TrialState.COMPLETE
-        self._study.tell(asked, trial.value if complete else None, state)
+        if self._size is not None:  # such a sampler would stop a loop of Optuna's own
+            self._study.sampler = optuna.samplers.RandomSampler()
+        self._study.tell(asked, self._objectives.values(trial) if complete else None, state)
         self.journal.flush()
 
     def finished(self) -> list[Trial]:

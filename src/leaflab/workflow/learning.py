@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from leaflab.scorer.predictor import Predictor
     from leaflab.values import Dataset
 
-__all__ = ["problem_of", "scorer_of"]
+__all__ = ["problem_of", "rows_of", "scorer_of"]
 
 
 def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
@@ -29,12 +29,11 @@ def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
     """
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
-    parts = [_ordered(dataset, dataset.parts[name]) for name in ("train", "valid")]
+    parts = _parts(dataset)
     train, valid = (part.to_pandas() for part in parts)
     encoder = fit_encoder(dataset, train)
-    rows = pa.concat_tables(parts)
+    rows = rows_of(dataset)
     matrix = np.vstack([training_matrix(dataset, encoder, train), encoder.encode(valid)])
     group = dataset.roles.group
     monotone = dataset.monotone
@@ -54,6 +53,17 @@ def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
         score=score_all,
     )
     return problem, encoder
+
+
+def rows_of(dataset: Dataset) -> pa.Table:
+    """The typed rows of a problem, in its order."""
+    import pyarrow as pa
+
+    return pa.concat_tables(_parts(dataset))
+
+
+def _parts(dataset: Dataset) -> list[pa.Table]:
+    return [_ordered(dataset, dataset.parts[name]) for name in ("train", "valid")]
 
 
 def _ordered(dataset: Dataset, part: pa.Table) -> pa.Table:

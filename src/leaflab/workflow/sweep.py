@@ -13,6 +13,7 @@ from leaflab.search.base import Place
 from leaflab.tracking.base import RunSpec
 from leaflab.workflow.earlier import best_of, generation, remembered
 from leaflab.workflow.learning import problem_of, scorer_of
+from leaflab.workflow.measures import measures
 from leaflab.workflow.prepare import prepare
 from leaflab.workflow.recording import configured
 from leaflab.workflow.sweeping import Recorder
@@ -92,7 +93,7 @@ def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
         folder = lab.folder / "sweeps" / identity
         remembered(folder, lab.name, _key(lab, dataset))
         earlier = best_of(lab, getattr(lab.search, "warm_start", None), problem.metric)
-        place = Place(identity, folder, lab.seed, baselines, watch, earlier)
+        place = Place(identity, folder, lab.seed, baselines, watch, earlier, measures(dataset, problem))
         found = lab.search.run(problem, lab.model, lab.executor, place)
     scorer = scorer_of(
         dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members), "made": list(found.made)}
@@ -115,4 +116,7 @@ def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
         seconds=found.seconds,
         complete=found.complete,
         stopped=found.stopped,
+        objectives=found.objectives,
+        front=found.front,
+        kept=found.kept,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import TrackingError
 from leaflab.report.sweep import SweepFacts, sweep_report
+from leaflab.search.objectives import key_of
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
 from leaflab.workflow.learning import scorer_of
@@ -157,6 +158,8 @@ class Recorder:
         """What people look at, and the study itself; made anew whenever trials were added."""
         yield Metric("trials", float(len(found.trials)))
         yield Tag("leaflab.state", "interrupted" if found.stopped else "complete")
+        if found.objectives:
+            yield Tag("leaflab.front", ", ".join(str(t.number) for t in found.front))
         if self._suspects:
             yield Tag("leaflab.leaks", ", ".join(self._suspects))
         yield from sweep_report(self._facts(found))
@@ -183,4 +186,7 @@ class Recorder:
             notes=found.notes,
             verdicts=[f"leak suspected: {name}" for name in self._suspects] or ["no leak suspected"],
             final=found.metrics,
+            objectives={name: key_of(name) for name in found.objectives if name != self.metric},
+            raised=[key_of(name) for name, way in found.objectives.items() if way == "maximize"],
+            front=[t.number for t in found.front],
         )

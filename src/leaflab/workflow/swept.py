@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from leaflab.search.objectives import key_of
+
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
     from leaflab.values import Dataset, Trial, Version
 
 __all__ = ["Swept"]
+
+_FRONT = 8
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Swept:
         notes: warnings for the researcher.
         seconds: phase to seconds.
         complete: nothing was left to do; `stopped`: the user ended it before its budget.
+        objectives, front: with several objectives, name to direction, and the trials that no other beats in all.
+        kept: whether the model's trial keeps the limits it was given.
     """
 
     name: str
@@ -51,6 +57,9 @@ class Swept:
     seconds: Mapping[str, float] = field(default_factory=dict)
     complete: bool = False
     stopped: bool = False
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    front: tuple[Trial, ...] = ()
+    kept: bool = True
 
     @property
     def value(self) -> float:
@@ -65,7 +74,7 @@ class Swept:
 
     @property
     def exit_code(self) -> int:
-        return 130 if self.stopped else 0
+        return 130 if self.stopped else 0 if self.kept else 3
 
     @property
     def headline(self) -> str:
@@ -80,6 +89,7 @@ class Swept:
         if refitted := self.refitted.get(f"oof/{self.metric}"):
             lines.append(f"Refitted as {len(self.members)} configuration(s): {'; '.join(self.members)}; "
                          f"{self.metric} {refitted:.6g} on rows each did not learn from.")  # fmt: skip
+        lines += self._front()
         lines += [f"Note: {note}" for note in self.notes]
         again = "The same command continues it. " if self.stopped else ""
         after = f"leaflab evaluate name={self.name}   leaflab promote name={self.name}   leaflab ui"
@@ -90,6 +100,19 @@ class Swept:
             lines.append(f"Run {self.run_id}, registered as {self.version} (challenger).")
             lines.append(f"{again}Next: {after}")
         return "\n".join(lines)
+
+    def _front(self) -> list[str]:
+        """The trials to choose among, the best metric first."""
+        if not self.front:
+            return []
+        names = [name for name in self.objectives if name != self.metric]
+        told = []
+        for t in self.front[:_FRONT]:
+            others = "".join(f", {name} {t.facts[key_of(name)]:.4g}" for name in names)
+            mark = "→" if t.number == self.best.number else " "
+            told.append(f"  {mark} trial {t.number}: {self.metric} {t.value:.6g}{others}")
+        more = [f"    and {len(self.front) - _FRONT} more in the report"] if len(self.front) > _FRONT else []
+        return [f"The front of {' and '.join(self.objectives)} (→ was taken):", *told, *more]
 
     def _repr_html_(self) -> str:
         rows = [("best trial", self.value), *((name, trial.value) for name, trial in self.baselines.items())]
