@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.door import help as helping
+from leaflab.door.hparams import expanded
 from leaflab.door.nearest import did_you_mean
 from leaflab.door.places import package_conf, verbs
 from leaflab.door.quoting import one_budget, quoted
@@ -105,8 +106,9 @@ def _workflow(verb: str, words: list[str]) -> int:
         print(helping.of_verb(verb))
         return 0
     os.environ["LEAFLAB_LOG_LEVEL"] = str(level)
+    _configure(level)
     multirun = any(w in _MULTIRUN for w in words)
-    words = [quoted(w, multirun=multirun) for w in words]
+    words = [quoted(w, multirun=multirun) for w in expanded(words)]
     overrides = one_budget([w for w in words if not w.startswith("-")])
     if any(w.split("=")[0] in _HYDRA_FLAGS for w in words):
         return _hydra(verb, words)
@@ -117,7 +119,6 @@ def _workflow(verb: str, words: list[str]) -> int:
         from leaflab.door.multirun import run_all
 
         return run_all(verb, overrides, config, job)
-    _configure(level)
     result = call(verb, config, overrides)
     text = str(result) if result is not None else ""
     if text:

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from leaflab.door import searching
+from leaflab.door.hparams import expanded
 from leaflab.door.masking import masked, masked_override
 from leaflab.door.mistakes import explained, explained_value
 from leaflab.door.places import home, package_conf
@@ -86,7 +87,7 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
 
 def lab_for(verb: str, overrides: list[str]) -> Lab:
     """The Lab a verb would work with, for small commands and the Python API."""
-    overrides = one_budget([quoted(o) for o in overrides])
+    overrides = one_budget([quoted(o) for o in expanded(overrides)])
     return lab_from(compose(verb, overrides), verb, overrides)
 
 

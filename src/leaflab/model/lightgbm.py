@@ -11,7 +11,7 @@ from pydantic import Field
 
 from leaflab.model.base import Fitted, Fold, Model, Problem
 from leaflab.model.meter import Meter
-from leaflab.model.parameters import DEFAULTS, check, divided
+from leaflab.model.parameters import DEFAULTS, WHOLE, canonical, check, divided
 from leaflab.model.portfolio import counts, fine, portfolio
 from leaflab.option import option
 
@@ -66,7 +66,7 @@ class LightGBM(Model):
         left_out = set(self.params) | (set() if problem.categorical else _OF_CATEGORIES)
         left_out |= set() if counts(problem) and problem.metric.name == "rmse" else {"objective"}
         left_out |= set() if fine(problem) else {"max_bin"}
-        return {name: spec for name, spec in default.items() if name not in left_out}
+        return {name: _whole(name, spec) for name, spec in default.items() if name not in left_out}
 
     def portfolio(self, problem: Problem) -> list[dict[str, Any]]:
         return [p for p in portfolio(problem) if not set(p) & set(self.params)] or [{}]
@@ -233,6 +233,15 @@ class _Work:
         scores = np.concatenate([s for _, s in self.judged])
         weight = None if self.data.weight is None else self.data.weight[rows]
         return self.bench.score(self.bench.task, np.asarray(self.data.target[rows]), scores, weight)
+
+
+def _whole(name: str, spec: Any) -> Any:
+    """The range of a parameter that LightGBM takes only as a whole number, as people write it for any other."""
+    if canonical(name) not in WHOLE:
+        return spec
+    if isinstance(spec, str) and "interval(" in spec:
+        return f"int({spec})"
+    return {**spec, "type": "int"} if isinstance(spec, Mapping) and "low" in spec else spec
 
 
 def thinned(curve: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from leaflab.errors import ConfigError
 
-__all__ = ["ALIASES", "DATASET", "DEFAULTS", "NAMES", "canonical", "check", "divided"]
+__all__ = ["ALIASES", "DATASET", "DEFAULTS", "NAMES", "OURS", "WHOLE", "canonical", "check", "divided"]
 
 DATASET = frozenset(
     [
@@ -180,7 +180,15 @@ DEFAULTS: Mapping[str, Any] = {
     "linear_tree": False,
 }
 
-_OURS = {
+WHOLE = frozenset(name for name, value in DEFAULTS.items() if type(value) is int) | {
+    "bagging_freq",
+    "max_drop",
+    "min_data_per_group",
+    "num_grad_quant_bins",
+}
+"""Parameters that LightGBM takes only as whole numbers."""
+
+OURS: Mapping[str, str] = {
     "num_iterations": "rounds end by early stopping: set model.max_rounds",
     "early_stopping_round": "set model.patience",
     "seed": "set seed=…; a trial's own follows from it",
@@ -189,6 +197,7 @@ _OURS = {
     "num_class": "it follows from the target",
     "monotone_constraints": "set prepare.monotone",
 }
+"""Parameters that leaflab sets itself, and where to say what they should be."""
 
 
 def canonical(name: str) -> str:
@@ -208,8 +217,8 @@ def check(names: Iterable[str]) -> None:
     """
     for name in names:
         known = canonical(name)
-        if known in _OURS:
-            raise ConfigError(f"`{name}`", "is not set here", hint=_OURS[known])
+        if known in OURS:
+            raise ConfigError(f"`{name}`", "is not set here", hint=OURS[known])
         if known not in NAMES:
             near = difflib.get_close_matches(name, sorted(NAMES | set(ALIASES)), n=1)
             hint = f"did you mean {near[0]}?" if near else "see LightGBM's list of parameters"
