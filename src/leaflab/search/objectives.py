@@ -220,6 +220,11 @@ class Objectives:
         good = [t for t in kept if self.metric.loss(t.value or 0.0) <= least + self.within * abs(least)]
         return [min(good, key=lambda t: (self._losses(t)[1:], t.number))]
 
+    def best(self, trials: Sequence[Trial]) -> Trial | None:
+        """The best of the eligible trials by the metric; None where none has a model."""
+        able = [t for t in self.eligible(trials) if counts(t)]
+        return min(able, key=lambda t: (self.metric.loss(t.value or 0.0), t.number), default=None)
+
     def _missed(self, trial: Trial) -> float:
         """By how much all limits are missed together, each as a share of its bound."""
         pairs = zip(self.limits, self.excesses(trial).values(), strict=True)

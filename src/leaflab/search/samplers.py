@@ -11,14 +11,15 @@ from pydantic import Field
 from leaflab.errors import ConfigError, ExtraError
 from leaflab.option import option
 from leaflab.search.foreign import built
+from leaflab.search.space import clamped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
-__all__ = ["CmaEs", "Gp", "Grid", "Nsga2", "Qmc", "Random", "Sampler", "Tpe", "check", "made", "size"]
+__all__ = ["CmaEs", "Gp", "Grid", "Nsga2", "Qmc", "Random", "Sampler", "Tpe", "check", "made", "partly", "size"]
 
 
 class Sampler(ABC):
@@ -48,6 +49,21 @@ def made(
     if type(found).__name__ == "GPSampler":
         _need("torch", "search.sampler=GPSampler")
     return found
+
+
+def partly(
+    params: Mapping[str, Any], space: Mapping[str, Any], free: Collection[str], sampler: BaseSampler
+) -> BaseSampler:
+    """A sampler that draws what is free and takes the rest as it is given."""
+    import warnings
+
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.samplers import PartialFixedSampler
+
+    kept = {name: value for name, value in clamped(params, space).items() if name not in free}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return PartialFixedSampler(kept, sampler)
 
 
 def size(sampler: BaseSampler, space: Mapping[str, Any]) -> int | None:

@@ -21,6 +21,7 @@ from leaflab.search.members import Members
 from leaflab.search.notes import notes
 from leaflab.search.objectives import Objectives
 from leaflab.search.refitting import Final, Refit
+from leaflab.search.steps import divided
 from leaflab.search.study import Study, plain_of, trial_from
 from leaflab.search.validation import folds
 
@@ -96,14 +97,15 @@ class Session:
         return self._found(trials, final, baselines, seconds, notes=said, resumed=resumed, complete=False)
 
     def _study(self) -> Study:
-        searched = self.model.space(self.problem, self.search.space)
+        steps, whole = divided(self.search.space)
+        searched = self.model.space(self.problem, whole)
         self.model.check(list(searched))
         varying, fixed = space.distributions(searched)
         self._varying = varying
         pruner = pruners.made(self.search.pruner, self.aims.several)
         samplers.check(self.search.sampler, varying, self.aims.directions)
         study = Study(self.place.folder / "journal.log", self.place.id, self.aims, pruner)
-        study.prepare(self.search.sampler, self.place.seed, varying, fixed)
+        study.prepare(self.search.sampler, self.place.seed, varying, fixed, steps)
         first = self.model.portfolio(self.problem) if self.search.portfolio else [{}]
         first = [first[0], *[dict(p) for p in self.place.earlier], *first[1:]]
         study.first([{**fixed, **p} for p in first], self.model.defaults)
@@ -192,9 +194,8 @@ class Session:
         }
 
     def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
-        sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0
-        able = [t for t in self.aims.eligible(trials) if counts(t)]
-        best = min(able, key=lambda t: (sign * (t.value or 0.0), t.number))
+        best = self.aims.best(trials)
+        assert best is not None
         reached = {key: value for key, value in best.facts.items() if key.startswith("objective/")}
         aims = dict(zip(self.aims.names, self.aims.directions, strict=True)) if self.aims.several else {}
         return Found(

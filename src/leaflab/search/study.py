@@ -13,8 +13,9 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from leaflab.search.journal import Journal
-from leaflab.search.samplers import made, size
+from leaflab.search.samplers import made, partly, size
 from leaflab.search.space import clamped
+from leaflab.search.steps import now
 from leaflab.values import Trial
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
     from leaflab.search.objectives import Objectives
+    from leaflab.search.steps import Steps
 
 __all__ = ["Study", "plain_of", "seed_of", "trial_from"]
 
@@ -57,14 +59,21 @@ class Study:
         self._steps: dict[int, int] = {}
 
     def prepare(
-        self, sampler: Any, seed: int, varying: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]
+        self,
+        sampler: Any,
+        seed: int,
+        varying: Mapping[str, BaseDistribution],
+        fixed: Mapping[str, Any],
+        steps: Steps = (),
     ) -> None:
         """Says how trials are drawn."""
+        self._steps_of_space, self._defaults = steps, dict[str, Any]()
         self._sampler, self._seed, self._varying, self._fixed = sampler, seed, dict(varying), dict(fixed)
         self._size = size(made(sampler, seed, seed, varying), varying)
 
     def first(self, configurations: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> None:
         """Puts configurations at the head of an empty study; they are tried exactly as given."""
+        self._defaults = dict(defaults)
         if self._study.get_trials(deepcopy=False):
             return
         self.remember(first=len(configurations))
@@ -95,11 +104,23 @@ class Study:
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         number = waiting[0].number if waiting else len(self._study.get_trials(deepcopy=False))
         self._study.sampler = made(self._sampler, seed_of(self._seed, number), self._seed, self._varying)
+        free = None if waiting else now(self._steps_of_space, number - self.recall("first", 0))
+        best = {} if free is None else self._best()
+        if free is not None:
+            self._study.sampler = partly({**self._defaults, **best}, self._varying, free, self._study.sampler)
         trial = self._study.ask()
         self._asked[trial.number] = trial
         params = self._params(trial.number)
+        if free is not None:
+            params = {**self._fixed, **best, **{name: params[name] for name in free if name in self._varying}}
+            trial.set_user_attr(_AS, params)
         self.journal.flush()
         return trial.number, params
+
+    def _best(self) -> dict[str, Any]:
+        """Parameters of the best trial so far; where there is none, the defaults."""
+        best = self._objectives.best(self.finished())
+        return {} if best is None else dict(best.params)
 
     def _params(self, number: int) -> dict[str, Any]:
         """Draws what is missing; a configuration put first is taken exactly as given."""
