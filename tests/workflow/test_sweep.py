@@ -223,3 +223,49 @@ def test_a_fresh_sweep_is_another_run_which_the_next_command_continues(project):
     assert (fresh.complete, len(fresh.trials), len(runs(made, "trial"))) == (False, 6, 12)
     again = sweep(lab())
     assert (again.complete, again.run_id) == (True, fresh.run_id)
+
+
+def people(home, rows=700):
+    frame = table(rows)
+    generator = np.random.default_rng(1)
+    frame["sex"] = generator.choice(["Female", "Male"], rows, p=[0.4, 0.6])
+    frame.to_csv(home / "table.csv", index=False)
+
+
+def test_several_objectives_leave_their_front_everywhere(home):
+    people(home)
+    words = ["search=nsga2", "search.objectives=[rounds,worst(sex),equalized_odds(sex)]", "search.trials=8"]
+    made = lab(*words)
+    swept = sweep(made)
+    assert [t.number for t in swept.front] and swept.best.number == swept.front[0].number
+    parent = made.tracking.get(swept.run_id)
+    assert parent.tags["leaflab.front"] == ", ".join(str(t.number) for t in swept.front)
+    assert "**Front**" in parent.tags["mlflow.note.content"]
+    assert parent.metrics["objective/worst_sex"] == swept.best.facts["objective/worst_sex"]
+    for run in runs(made, "trial"):
+        assert {"objective/rounds", "objective/worst_sex", "objective/equalized_odds_sex"} <= set(run.metrics)
+        assert run.metrics["objective/worst_sex"] >= run.metrics["valid/log_loss"]
+    assert f"→ trial {swept.best.number}: log_loss" in str(swept)
+    assert (swept.exit_code, sweep(lab(*words)).complete) == (0, True)
+
+
+def test_a_limit_that_no_trial_keeps_is_said_and_ends_with_three(home):
+    people(home)
+    swept = sweep(lab("search.constraints=slice(sex=Female) <= 0.001"))
+    assert swept.exit_code == 3
+    assert "no trial keeps slice(sex=Female) <= 0.001" in str(swept)
+    assert sweep(lab("search.constraints=slice(sex=Female) <= 100")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("search.objectives=[worst(colour)]", "must name a column of the dataset, got 'colour'"),
+        ("search.objectives=[slice(sex=Other)]", "needs a group of at least 30 rows"),
+        ("search.constraints=latency_ms", "must be NAME <= NUMBER"),
+    ],
+)
+def test_an_objective_that_the_table_cannot_define_is_refused(words, said, home):
+    people(home)
+    with pytest.raises(ConfigError, match=said):
+        sweep(lab(words))

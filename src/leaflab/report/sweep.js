@@ -98,13 +98,16 @@ function frontier() {
   const name = document.getElementById("cost").value, cost = t => name === "seconds" ? t.seconds : t.facts[name];
   const raised = D.raised.includes(name), log = !raised && done.every(t => !(cost(t) <= 0));
   const [c, g, w, h] = canvas("frontier", 260), some = done.filter(t => Number.isFinite(cost(t))), vs = trimmed(some.map(t => t.value));
-  const x = scale(some.map(cost), [60, w - 10], log), y = scale(vs, [h - 32, 16]);
+  const cut = name === "fit_seconds" ? D.prefixes.map(p => p[0]).filter(s => s > 0) : [];
+  const x = scale([...some.map(cost), ...cut], [60, w - 10], log), y = scale(vs, [h - 32, 16]);
   axes(g, x, y, w, h, [label(name), D.metric]);
   const points = some.map((t, i) => ({ t, x: x(cost(t)), y: y(vs[i]) })); dots(g, points);
   let b = null; g.strokeStyle = GREEN; g.lineWidth = 2; g.beginPath();
   const cheap = some.filter(t => t.state !== "pruned").sort((m, n) => raised ? cost(n) - cost(m) : cost(m) - cost(n));
   for (const t of cheap) if (b === null || best(t.value, b)) { if (b !== null) g.lineTo(x(cost(t)), y(b)); b = t.value; g.lineTo(x(cost(t)), y(b)); }
   g.stroke();
+  if (name === "fit_seconds") for (const [s, v] of D.prefixes) { const q = y(v); if (s > 0 && q > 10 && q < h - 26) { g.fillStyle = GREEN; g.fillRect(x(s) - 1.5, q - 1.5, 3, 3); } }
+  if (cut.length) { g.fillStyle = GREEN; g.textAlign = "right"; g.fillText("▪ cut to fewer trees", w - 8, 10); }
   for (const p of points) if (D.front.includes(p.t.number)) { g.beginPath(); g.arc(p.x, p.y, 5, 0, 7); g.stroke(); }
   pointing(c, points);
 }

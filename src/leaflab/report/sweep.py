@@ -40,6 +40,7 @@ class SweepFacts:
         final: metrics of the final model.
         objectives: other objectives, as the name and the trials' fact that has it; `raised`: facts to be raised.
         front: numbers of the trials that no other beats in all objectives, the best metric first.
+        prefixes: training seconds and objective of the best trials cut to fewer trees, fastest first.
     """
 
     title: str
@@ -57,6 +58,7 @@ class SweepFacts:
     objectives: Mapping[str, str] = field(default_factory=dict)
     raised: Sequence[str] = ()
     front: Sequence[int] = ()
+    prefixes: Sequence[tuple[float, float]] = ()
 
     @property
     def ranked(self) -> list[Trial]:
@@ -188,19 +190,18 @@ def page(facts: SweepFacts) -> str:
     ranked = facts.ranked
     curves = {t.number for t in ranked[:_CURVES]}
     columns = _columns(facts)
+    costs = ["seconds", *(c for c in _COSTS if any(c in t.facts for t in ranked[:50]))]
+    costs.sort(key=lambda cost: cost != "fit_seconds")
     data = {
         "metric": facts.metric,
         "direction": facts.direction,
         "baselines": {k: v for k, v in facts.baselines.items() if math.isfinite(v)},
         "params": columns,
         "importance": effects(facts) or [(c["name"], 0.0) for c in columns],
-        "costs": [
-            *facts.objectives.values(),
-            "seconds",
-            *(c for c in _COSTS if any(c in t.facts for t in ranked[:50])),
-        ],
+        "costs": [*facts.objectives.values(), *costs],
         "raised": list(facts.raised),
         "front": list(facts.front),
+        "prefixes": [(_short(seconds), _short(value)) for seconds, value in facts.prefixes],
         "trials": [_plain(t, t.number in curves, facts.objectives.values()) for t in facts.trials],
     }
     best = ranked[0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import TrackingError
 from leaflab.report.sweep import SweepFacts, sweep_report
+from leaflab.search.frontier import frontier
 from leaflab.search.objectives import key_of
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Input, Metric, Model, Param, Tag
@@ -189,4 +190,5 @@ class Recorder:
             objectives={name: key_of(name) for name in found.objectives if name != self.metric},
             raised=[key_of(name) for name, way in found.objectives.items() if way == "maximize"],
             front=[t.number for t in found.front],
+            prefixes=[(p.seconds, p.value) for p in frontier(found.trials, self.lab.metric.resolve(self.dataset.task))],
         )
