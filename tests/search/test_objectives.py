@@ -69,7 +69,8 @@ def test_a_limit_decides_what_may_become_the_model():
     limit = Limit.read("latency_ms <= 5")
     trials = [trial(0, 0.1, latency_ms=9.0), trial(1, 0.3, latency_ms=5.0), trial(2, 0.2, latency_ms=4.0)]
     aims = Objectives(LogLoss(), (), (limit,))
-    assert aims.eligible(trials) == trials[1:]
+    assert aims.eligible(trials) == [trials[2]]
+    assert Objectives(LogLoss(), (), (limit,), within=0.1).eligible(trials) == trials[1:]
     assert aims.sentences(trials) == []
     tight = Objectives(LogLoss(), ("latency_ms",), (Limit.read("latency_ms <= 2"),))
     assert (tight.eligible(trials), tight.front(trials)) == ([trials[2]], [])
