@@ -63,7 +63,7 @@ def _classes(problem: Problem) -> Iterator[str]:
 
 def _budget(ranked: Sequence[Trial], name: str) -> Iterator[str]:
     if len(ranked) < _FEW:
-        yield f"only {len(ranked)} trials finished: a larger search.seconds or search.trials is likely to improve {name}"
+        yield f"only {len(ranked)} trials finished: more search.seconds or search.trials are likely to improve {name}"
 
 
 def _gap(best: Trial, problem: Problem) -> Iterator[str]:
