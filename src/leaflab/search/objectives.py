@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leaflab.errors import ConfigError
 from leaflab.search.base import Measure
 from leaflab.search.driving import counts
+from leaflab.search.limit import Limit
 
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
@@ -35,7 +36,6 @@ COSTS = {
 """Name to the trial's own fact: seconds and bytes of a fold's booster, milliseconds for 1,000 rows, boosting rounds."""
 
 _SUMMED = ("fit_seconds", "size_bytes")
-_LIMIT = re.compile(r"^\s*(?P<name>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<bound>[-+]?[\d.]+(e[-+]?\d+)?)\s*$", re.IGNORECASE)
 _NO_KEY = re.compile(r"[^\w.\-]+")
 
 
@@ -46,42 +46,6 @@ def key_of(name: str) -> str:
     'objective/worst_hours_per_week'
     """
     return f"objective/{_NO_KEY.sub('_', name).strip('_')}"
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A bound on an objective that the model must keep, as in `latency_ms <= 5`."""
-
-    name: str
-    sign: Literal["<=", ">="]
-    bound: float
-
-    @classmethod
-    def read(cls, text: str) -> Limit:
-        """The limit of a text.
-
-        Raises:
-            ConfigError: it cannot be read.
-
-        >>> Limit.read("latency_ms <= 5")
-        Limit(name='latency_ms', sign='<=', bound=5.0)
-        """
-        found = _LIMIT.match(text)
-        try:
-            assert found is not None
-            sign: Any = found["sign"][0] + "="
-            return cls(found["name"], sign, float(found["bound"]))
-        except (AssertionError, ValueError):
-            hint = "as in search.constraints=['latency_ms <= 5']"
-            raise ConfigError("`search.constraints`", "must be NAME <= NUMBER or NAME >= NUMBER", got=text,
-                              hint=hint) from None  # fmt: skip
-
-    def excess(self, value: float) -> float:
-        """How far beyond the bound a value is; at most 0 where it is kept."""
-        return value - self.bound if self.sign == "<=" else self.bound - value
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.sign} {self.bound:g}"
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def check(sampler: Sampler | Callable[..., BaseSampler], space: Mapping[str, Any
     study = optuna.create_study(directions=directions, sampler=made(sampler, 0, 0, space))
     try:
         study.ask(dict(space))
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, RuntimeError) as error:
         raise ConfigError("`search.sampler`", f"cannot be used here ({error})") from error
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from leaflab.option import option
 from leaflab.search.base import Found, Place, Search
 from leaflab.search.foreign import described
-from leaflab.search.objectives import Limit
+from leaflab.search.limit import Limit
 from leaflab.search.pruners import Pruner
 from leaflab.search.samplers import Sampler
 
