@@ -250,20 +250,42 @@ def test_two_writers_at_once_both_land(lake: Delta, mode: str) -> None:
         assert {lake.read("raw/t", v.version).num_rows for v in versions} == {1}
 
 
+_RACER = """
+import sys, time, pyarrow as pa
+from leaflab.lake.delta import Delta
+lake, who, start = Delta(path=sys.argv[1]), sys.argv[2], float(sys.argv[3])
+for i in range(30):
+    while time.time() < start + 0.2 * i:
+        pass
+    lake.write(f"raw/t{i}", pa.table({"who": [who]}), mode="append")
+"""
+
+
+def test_two_first_writes_at_the_same_moment_both_land(lake: Delta) -> None:
+    start = str(time.time() + 3)
+    racers = [subprocess.Popen([sys.executable, "-c", _RACER, lake.path, who, start]) for who in "ab"]
+    assert [r.wait(60) for r in racers] == [0, 0]
+    for i in range(30):
+        assert sorted(lake.read(f"raw/t{i}").column("who").to_pylist()) == ["a", "b"]
+
+
 _SLOW = """
 import sys, time, pyarrow as pa
 from leaflab.lake.delta import Delta
 def batches():
     while True:
-        yield pa.record_batch({"a": list(range(100000))})
+        yield pa.record_batch({"a": list(range(100000)), "b": [n % 3 for n in range(100000)]})
         print("wrote", flush=True)
-Delta(path=sys.argv[1]).write("raw/t", pa.RecordBatchReader.from_batches(pa.schema([("a", pa.int64())]), batches()))
+columns = sys.argv[2:] or None
+reader = pa.RecordBatchReader.from_batches(next(batches()).schema, batches())
+Delta(path=sys.argv[1], partition_by=columns).write("raw/t", reader)
 """
 
 
-def test_kill_nine_during_a_write_leaves_the_previous_version(lake: Delta) -> None:
+@pytest.mark.parametrize("columns", [[], ["b"]])
+def test_kill_nine_during_a_write_leaves_the_previous_version(lake: Delta, columns: list[str]) -> None:
     lake.write("raw/t", TABLE)
-    writer = subprocess.Popen([sys.executable, "-c", _SLOW, lake.path], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen([sys.executable, "-c", _SLOW, lake.path, *columns], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     for _ in range(3):
         writer.stdout.readline()

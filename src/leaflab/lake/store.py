@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ __all__ = ["Store", "actions", "divided_by", "note_of"]
 
 _NAME = re.compile(r"[\w][\w .-]*(/[\w][\w .-]*)*")
 _DEPTH = 4
+_LOOK_AGAIN = (0.05, 0.1, 0.2, 0.4)
 _DIGESTS = "_digests"  # beside the log; Delta Lake leaves alone what begins with a line below
 _PATIENCE = {"max_retries": "4", "retry_timeout": "20s"}
 
@@ -162,11 +164,19 @@ class Store:
         return {int(number): digest for number, _, digest in (info.base_name.partition("-") for info in kept)}
 
     def committed(self, name: str, ours: str) -> TableVersion | None:
-        """The version that a commit made, found by the id it carries."""
-        table = self.open(name)
-        log = [] if table is None else table.history()
-        at = next((entry["version"] for entry in log if note_of(entry).get("id") == ours), None)
-        return next((version for version in self.versions(name) if version.version == at), None)
+        """The version that a commit made, found by the id it carries.
+
+        A log that is listed while another writer adds to it may come without its newest entry: not finding it once is
+        no proof that it is not there, and its files must not be taken for waste.
+        """
+        for pause in (0.0, *_LOOK_AGAIN):
+            time.sleep(pause)
+            table = self.open(name)
+            log = [] if table is None else table.history()
+            at = next((entry["version"] for entry in log if note_of(entry).get("id") == ours), None)
+            if found := next((version for version in self.versions(name) if version.version == at), None):
+                return found
+        return None
 
     def keep(self, file: Path, digest: str) -> None:
         """Copies a file to `media/<digest>`; it appears there whole or not at all."""

@@ -13,7 +13,7 @@ from pydantic import Field
 from leaflab.model.base import Fitted, Fold, Model, Problem
 from leaflab.model.meter import Meter
 from leaflab.model.parameters import DEFAULTS, WHOLE, canonical, check, divided
-from leaflab.model.portfolio import counts, fine, portfolio
+from leaflab.model.portfolio import counts, needless, portfolio
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class LightGBM(Model):
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         left_out = set(self.params) | (set() if problem.categorical else _OF_CATEGORIES)
         left_out |= set() if counts(problem) and problem.metric.name == "rmse" else {"objective"}
-        left_out |= set() if fine(problem) else {"max_bin"}
+        left_out |= {"max_bin"} if needless(problem, default.get("max_bin")) else set()
         return {name: _whole(name, spec) for name, spec in default.items() if name not in left_out}
 
     def portfolio(self, problem: Problem) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.model.base import Problem
 
-__all__ = ["counts", "fine", "portfolio"]
+__all__ = ["counts", "fine", "needless", "portfolio"]
 
 _FEW = 2_000
 _BINS = 255
@@ -40,6 +40,11 @@ def fine(problem: Problem) -> bool:
     rows = problem.matrix[:: max(1, len(problem.matrix) // _SAMPLE)]
     numbers = (rows[:, i] for i in range(rows.shape[1]) if i not in problem.categorical)
     return any(len(np.unique(column[~np.isnan(column)])) > _BINS for column in numbers)
+
+
+def needless(problem: Problem, bins: Any) -> bool:
+    """Whether choices of `max_bin` are all alike here: none below the usual one, and no column has values for more."""
+    return isinstance(bins, list) and min(bins, default=0) >= _BINS and not fine(problem)
 
 
 def portfolio(problem: Problem) -> list[dict[str, Any]]:

@@ -1,0 +1,37 @@
+"""What is tried first, and when finer bins may tell more."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from leaflab.model.lightgbm import LightGBM
+from leaflab.model.portfolio import fine, portfolio
+
+ROWS = 3000
+
+
+def problem(distinct, categorical=()):
+    column = np.arange(ROWS, dtype=float) % distinct
+    column[::7] = np.nan
+    return SimpleNamespace(
+        matrix=np.column_stack([column, np.zeros(ROWS)]), categorical=categorical, boundary=ROWS, task="binary",
+        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("distinct", "categorical", "finer"), [(255, (), False), (256, (), True), (2000, (0,), False)])
+def test_finer_bins_are_tried_where_a_column_of_numbers_has_more_values_than_bins(distinct, categorical, finer):
+    made = problem(distinct, categorical)
+    assert fine(made) is finer
+    assert any(p.get("max_bin") == 1023 for p in portfolio(made)) is finer
+    assert portfolio(made)[0] == {}
+    space = LightGBM().space(made, {"max_bin": [255, 1023], "num_leaves": {"low": 4, "high": 64}})
+    assert ("max_bin" in space) is finer
+
+
+@pytest.mark.parametrize("bins", [[63, 255], {"low": 15, "high": 255}, 127])
+def test_coarser_bins_of_ones_own_are_searched_whatever_the_table(bins):
+    assert "max_bin" in LightGBM().space(problem(100), {"max_bin": bins})
