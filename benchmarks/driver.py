@@ -14,6 +14,7 @@ import optuna
 import yaml
 
 from leaflab.metric.probability import LogLoss
+from leaflab.search.journal import Journal
 from leaflab.search.objectives import Objectives
 from leaflab.search.samplers import Random, Tpe
 from leaflab.search.space import distributions
@@ -32,7 +33,7 @@ def main():
     varying, fixed = distributions(yaml.safe_load(SPACE.read_text()))
     samplers = {"tpe": Tpe(), "random": Random()}
     with tempfile.TemporaryDirectory() as folder:
-        study = Study(Path(folder) / "journal.log", "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
+        study = Study(Journal(Path(folder) / "journal.log"), "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
         curve = tuple((i, 1 / i) for i in range(1, 101))
         for number in range(asked.trials):
             near = any(mark - 5 <= number < mark for mark in MARKS)
@@ -48,7 +49,7 @@ def main():
                 print(f"{number + 1:>6} trials: ask {ask:.1f} ms, tell {tell:.1f} ms", flush=True)
         size = (Path(folder) / "journal.log").stat().st_size
         started = time.process_time()
-        Study(Path(folder) / "journal.log", "s", Objectives(LogLoss()), optuna.pruners.NopPruner()).finished()
+        Study(Journal(Path(folder) / "journal.log"), "s", Objectives(LogLoss()), optuna.pruners.NopPruner()).finished()
         print(f"journal {size / 1e6:.1f} MB, opened again in {time.process_time() - started:.1f} s")
 
 

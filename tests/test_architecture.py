@@ -85,6 +85,15 @@ def test_the_public_names_are_few_and_real() -> None:
         leaflab.nonsense  # noqa: B018
 
 
+def test_a_room_that_is_loaded_hides_no_verb() -> None:
+    importlib.import_module("leaflab.prepare.base")
+    with pytest.raises(TypeError, match="positional"):
+        leaflab.prepare(1, 2, 3, 4, 5, 6, 7)
+    code = "import leaflab; print(leaflab.prepare.__name__, callable(leaflab.prepare))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["leaflab.prepare", "True"]
+
+
 def test_errors_are_few_and_drawn_in_the_tree() -> None:
     kinds = [getattr(errors, name) for name in errors.__all__]
     assert len(kinds) <= 10

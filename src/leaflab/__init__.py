@@ -28,6 +28,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'leaflab' has no attribute {name!r}")
     import importlib
 
+    if name == "prepare":
+        return importlib.import_module("leaflab.prepare")
     return getattr(importlib.import_module(_HOMES.get(name, "leaflab.api")), name)
 
 

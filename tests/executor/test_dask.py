@@ -66,6 +66,48 @@ def test_a_job_whose_worker_is_killed_ends_on_another_one(sleepy):
         assert [(event.number, event.kind) for event in done] == [(1, "done"), (2, "done")]
 
 
+def test_when_every_worker_is_killed_the_data_are_sent_again(sleepy):
+    with Dask(workers=2).open(sleepy, 100) as pool:
+        for number in range(2):
+            pool.submit(number, 0.5)
+        pids = {event.result for event in ended(pool, 2)}
+        for number in range(2, 4):
+            pool.submit(number, 3.0)
+        time.sleep(0.5)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        done = ended(pool, 2, seconds=120)
+        assert [(event.number, event.kind) for event in done] == [(2, "done"), (3, "done")]
+        assert not {event.result for event in done} & pids
+
+
+def test_jobs_end_as_lost_when_no_worker_comes_back(sleepy):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with Dask(address=cluster.scheduler_address, timeout=2).open(sleepy, 100) as pool:
+            pool.submit(0, 60.0)
+            time.sleep(1)
+            cluster.scale(0)
+            (event,) = ended(pool, 1)
+        assert (event.number, event.kind, event.error) == (0, "lost", "every worker of the cluster was lost")
+
+
+def test_a_scheduler_that_goes_away_is_told(sleepy):
+    from distributed import LocalCluster
+
+    from leaflab.errors import SourceError
+
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None)
+    pool = Dask(address=cluster.scheduler_address, timeout=5).open(sleepy, 100)
+    pool.submit(0, 60.0)
+    time.sleep(1)
+    cluster.close()
+    with pytest.raises(SourceError, match="the same command continues"):
+        ended(pool, 1)
+    pool.close()
+
+
 def test_a_trial_is_the_same_as_on_this_machine(puzzle, tmp_path):
     from leaflab.model.lightgbm import LightGBM
     from leaflab.search.benches import Benches

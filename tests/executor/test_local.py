@@ -67,7 +67,7 @@ def test_a_worker_that_dies_fails_its_job_with_a_reason_and_is_replaced(pool, jo
 def test_a_job_over_its_time_is_stopped(bench):
     with Local(workers=1, seconds_per_trial=0.6).open(bench, 100) as pool:
         event = one(pool, "sleep")
-        assert event == Event(0, "lost", error="it took longer than executor.seconds_per_trial=0.6")
+        assert event == Event(0, "stopped", error="it took longer than executor.seconds_per_trial=0.6")
         assert one(pool, "answer").kind == "done"
 
 
@@ -98,7 +98,7 @@ def test_workers_are_gone_when_the_driver_is_killed(tmp_path):
     driver.kill()
     driver.wait()
     driver.stdout.close()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not Path(f"/proc/{worker}").exists()

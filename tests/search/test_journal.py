@@ -18,7 +18,7 @@ SPACE = {"x": optuna.distributions.FloatDistribution(0, 1)}
 
 
 def opened(folder, seed=0):
-    study = Study(folder / "journal.log", "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
+    study = Study(Journal(folder / "journal.log"), "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
     study.prepare(Random(), seed, SPACE, {"fixed": 1})
     return study
 
@@ -72,11 +72,11 @@ def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path):
 
 def test_nothing_is_written_before_a_flush(tmp_path):
     journal = Journal(tmp_path / "log")
-    journal.append_logs([{"a": 1}])
+    journal.append_logs([{"op_code": 2, "a": 1}])
     assert not (tmp_path / "log").exists()
-    assert list(journal.read_logs(0)) == [{"a": 1}]
+    assert list(journal.read_logs(0)) == [{"op_code": 2, "a": 1}]
     journal.flush()
-    assert list(Journal(tmp_path / "log").read_logs(0)) == [{"a": 1}]
+    assert list(Journal(tmp_path / "log").read_logs(0)) == [{"op_code": 2, "a": 1}]
 
 
 def test_first_configurations_are_tried_exactly_as_given(tmp_path):
@@ -104,3 +104,31 @@ def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path):
 def test_seeds_differ_by_sweep_and_number():
     assert len({seed_of(s, n) for s in range(20) for n in range(20)}) == 400
     assert 0 <= seed_of(1, 2) < 2**31
+
+
+def test_a_flush_that_breaks_off_is_dropped_whole(tmp_path):
+    study = opened(tmp_path)
+    file = tmp_path / "journal.log"
+    one, two = study.ask(), study.ask()
+    before = file.read_bytes()
+    study.tell(*(Trial(number, "complete", params, params["x"]) for number, params in (one, two)))
+    flushed = file.read_bytes()
+    for length in range(len(before), len(flushed), 23):
+        file.write_bytes(flushed[:length])
+        assert opened(tmp_path).finished() == []
+        assert file.read_bytes() == before
+    file.write_bytes(flushed)
+    assert len(opened(tmp_path).finished()) == 2
+
+
+def test_reports_of_a_trial_that_was_interrupted_are_forgotten(tmp_path):
+    study = opened(tmp_path)
+    one, two = study.ask(), study.ask()
+    study.pruned(one[0], 5, 0.1)
+    study.pruned(two[0], 5, 0.2)
+    told(study, *two)
+    (again,) = optuna.load_study(
+        study_name="s", storage=optuna.storages.JournalStorage(Journal(tmp_path / "journal.log"))
+    ).get_trials(states=(optuna.trial.TrialState.RUNNING,))
+    assert (again.number, again.intermediate_values) == (one[0], {})
+    assert opened(tmp_path).finished()[0].number == two[0]

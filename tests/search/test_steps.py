@@ -5,6 +5,7 @@ import pytest
 
 from leaflab.errors import ConfigError
 from leaflab.metric.probability import LogLoss
+from leaflab.search.journal import Journal
 from leaflab.search.objectives import Objectives
 from leaflab.search.samplers import Tpe
 from leaflab.search.space import distributions
@@ -23,7 +24,7 @@ SPACE = {
 def opened(folder):
     steps, rest = divided(SPACE)
     varying, fixed = distributions(rest)
-    study = Study(folder / "journal.log", "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
+    study = Study(Journal(folder / "journal.log"), "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
     study.prepare(Tpe(startup=1), 0, varying, fixed, steps)
     study.first([{}, {"b": 5, "other": 1}], {"a": 0.5, "b": 3, "c": "x"})
     return study

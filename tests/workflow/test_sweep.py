@@ -158,6 +158,27 @@ def test_a_killed_driver_loses_nothing_and_ends_as_if_it_had_not_been_killed(pro
 
 
 @pytest.mark.slow
+def test_a_killed_worker_changes_nothing_where_the_study_must_not_depend_on_it(project, tmp_path_factory):
+    words = ["executor.workers=1", "search.trials=10", "search.folds=3", "model.max_rounds=400"]
+    process = command(*words)
+    import psutil
+
+    for moment in (1, 5):
+        until(lambda moment=moment: journal(project) > moment, process)
+        for child in psutil.Process(process.pid).children(recursive=True):
+            if not child.children() and "forkserver" in " ".join(child.cmdline()):
+                child.kill()
+    code, text = finished(process)
+    assert code == 0, text
+    made = lab_for("sweep", [*WORDS, *words])
+    again, whole = sweep(made), sweep(replace(made, home=tmp_path_factory.mktemp("whole")))
+    assert {t.state for t in again.trials} <= {"complete", "pruned"}
+    assert [(t.number, t.params, t.value) for t in again.trials] == [
+        (t.number, t.params, t.value) for t in whole.trials
+    ]
+
+
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_trial_and_nothing_else(project):
     process = command("executor.workers=2", "search.trials=30")
     until(lambda: journal(project) > 2, process)
@@ -173,6 +194,55 @@ def test_a_killed_worker_costs_its_trial_and_nothing_else(project):
     code, text = finished(process)
     assert code == 0, text
     assert len(runs(lab_for("sweep", WORDS), "trial")) == 30
+
+
+@pytest.mark.slow
+def test_a_sweep_on_a_cluster_survives_its_workers(project):
+    """Processes of a Dask cluster killed in mid-sweep, all of them, three times: every trial ends, once."""
+    pytest.importorskip("distributed")
+    import psutil
+
+    process = command("executor=dask", "executor.workers=2", "search.trials=24")
+    for moment in (2, 8, 14):
+        until(lambda moment=moment: journal(project) > moment, process)
+        for child in psutil.Process(process.pid).children(recursive=True):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+    code, text = finished(process)
+    assert code == 0, text
+    found = runs(lab_for("sweep", WORDS), "trial")
+    assert Counter(r.name for r in found) == {f"trial {n:04d}": 1 for n in range(24)}
+    assert {r.status for r in found} <= {"FINISHED", "FAILED"}
+    assert sum(r.tags["leaflab.state"] == "complete" for r in found) >= 10
+
+
+@pytest.mark.slow
+def test_two_drivers_of_one_sweep_the_second_is_refused(project):
+    first = command("search.trials=null", "search.seconds=60")
+    until(lambda: journal(project) > 0, first)
+    code, text = finished(command("search.trials=null", "search.seconds=60"))
+    assert code == 2, text
+    assert f"already being run by process {first.pid}" in text
+    assert "Traceback" not in text
+    first.send_signal(signal.SIGINT)
+    assert finished(first)[0] == 130
+
+
+@pytest.mark.slow
+def test_many_sweeps_at_once_on_one_fresh_store(tmp_path, monkeypatch):
+    """Hydra's joblib launcher starts them all together, and the store is not there yet."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LEAFLAB_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    table().to_csv("table.csv", index=False)
+    words = ["-m", "seed=1,2,3,4", "executor=inline", "hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
+    code, text = finished(command(*words))
+    assert code == 0, text
+    made = lab_for("sweep", WORDS)
+    assert len(runs(made, "sweep")) == 4
+    assert sorted(Counter(r.tags["leaflab.sweep"] for r in runs(made, "trial")).values()) == [6] * 4
+    assert {r.status for r in made.tracking.search("table", limit=1000)} == {"FINISHED"}
 
 
 @pytest.mark.slow

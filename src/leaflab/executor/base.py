@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
-__all__ = ["Bench", "Decide", "Event", "Executor", "Pool"]
+from leaflab.errors import ConfigError
+
+__all__ = ["Bench", "Decide", "Event", "Executor", "Pool", "not_wide"]
 
 
 class Bench(Protocol):
@@ -29,19 +31,19 @@ class Event:
 
     Args:
         number: the job's number, as submitted.
-        kind: "done" (`result` is what the bench returned), "failed" (it raised) or "lost" (its worker died or was
-            stopped for running too long or growing too large).
+        kind: "done" (`result` is what the bench returned), "failed" (it raised), "stopped" (its worker ran too long or
+            grew too large) or "lost" (its worker died).
         result: what the bench returned.
         error: the traceback, or why the worker is gone.
     """
 
     number: int
-    kind: Literal["done", "failed", "lost"]
+    kind: Literal["done", "failed", "stopped", "lost"]
     result: Any = None
     error: str = ""
 
 
-class Pool(ABC):
+class Pool(AbstractContextManager["Pool"], ABC):
     """`size` workers at one bench, with `threads` each. As a context it stops them all at the end."""
 
     size: int
@@ -62,12 +64,7 @@ class Pool(ABC):
     def close(self) -> None:
         """Stops every worker at once; safe to call twice."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -80,3 +77,10 @@ class Executor(ABC):
     @abstractmethod
     def open(self, bench: Bench, rows: int) -> Pool:
         """Workers at a bench; `rows` of the data tells how many and how wide."""
+
+
+def not_wide(bench: Bench) -> None:
+    """Refuses a bench that spreads its jobs over a cluster."""
+    if getattr(bench, "wide", False):
+        hint = "add executor=dask, with executor.address=tcp://host:8786 for one of several machines"
+        raise ConfigError("`model=lightgbm_dask`", "trains on a Dask cluster", hint=hint)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import traceback
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from pydantic import Field
 
 from leaflab.errors import ExtraError, SourceError
 from leaflab.executor.base import Bench, Decide, Event, Executor, Pool
+from leaflab.executor.inline import InlinePool
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ __all__ = ["Dask"]
 
 _TICK = 0.05
 _PATIENCE = "60s"
+_TRIES = 3
+
+_log = logging.getLogger(__name__)
 
 
 @option
@@ -31,12 +37,13 @@ class Dask(Executor):
 
     The bench's files go to every machine once, when the pool is opened; a trial sends its parameters, and its reports
     come to the driver, which prunes. Where driver and workers share a file system nothing is copied at all. A job whose
-    worker is lost is started again on another one by Dask.
+    worker is lost is started again on another one by Dask. A bench that is `wide` (`model=lightgbm_dask`) runs one job
+    at a time beside the driver and spreads each over the whole cluster itself.
 
     Args:
         address: of a scheduler (`tcp://host:8786`); null starts a cluster of processes on this machine.
         workers: processes of a local cluster; null: one a core.
-        timeout: seconds to wait for the scheduler and its first worker.
+        timeout: seconds to wait for the scheduler and its first worker, and for a worker when all are lost.
     """
 
     address: str | None = None
@@ -52,46 +59,89 @@ class Dask(Executor):
         if self.address is None:
             count = self.workers or len(os.sched_getaffinity(0))
             cluster = LocalCluster(
-                n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
+                n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
             )
         try:
             client = Client(cluster or self.address, timeout=self.timeout, set_as_default=False)
             client.wait_for_workers(1, timeout=self.timeout)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:
             hint = "start one with `dask scheduler` and `dask worker`"
             raise SourceError(f"The Dask cluster {self.address}", "does not answer", hint=hint) from error
-        return _DaskPool(client, cluster, bench)
+        kind = _WholePool if getattr(bench, "wide", False) else _DaskPool
+        return kind(client, cluster, bench, self.timeout)
+
+
+class _WholePool(InlinePool):
+    """One job at a time, beside the driver; it finds the cluster as the current client."""
+
+    def __init__(self, client: Client, cluster: Any, bench: Bench, timeout: float) -> None:
+        super().__init__(bench)
+        self._client, self._cluster = client, cluster
+
+    def events(self, timeout: float, decide: Decide) -> list[Event]:
+        with self._client.as_current():
+            return super().events(timeout, decide)
+
+    def close(self) -> None:
+        super().close()
+        _closed(self._client, self._cluster)
 
 
 class _DaskPool(Pool):
-    def __init__(self, client: Client, cluster: Any, bench: Bench) -> None:
+    def __init__(self, client: Client, cluster: Any, bench: Bench, timeout: float) -> None:
         from distributed import Queue
 
-        self._client, self._cluster = client, cluster
-        workers = client.scheduler_info(n_workers=-1)["workers"]
-        self.size = len(workers)
-        self.threads = max(1, min(w["nthreads"] for w in workers.values()))
+        self._client, self._cluster, self._timeout = client, cluster, timeout
+        self.threads = max(1, min(w["nthreads"] for w in self._workers.values()))
         self._name = f"leaflab-{uuid.uuid4().hex[:12]}"
         self._reports = Queue(self._name, client=client)
         self._answers: dict[int, Any] = {}
         self._jobs: dict[int, Any] = {}
-        self._bench = client.scatter((bench, _files(bench)), broadcast=True, hash=False)
+        self._given: dict[int, tuple[Any, int]] = {}
+        self._alone = float("inf")
+        self._content = (bench, _files(bench))
+        self._bench = client.scatter(self._content, broadcast=True, hash=False)
+
+    @property
+    def _workers(self) -> Mapping[str, Any]:
+        return self._client.scheduler_info(n_workers=-1)["workers"]
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """As many as there are now: workers come and go."""
+        return max(1, len(self._workers))
 
     def submit(self, number: int, job: Any) -> None:
+        self._send(number, job, 1)
+
+    def _send(self, number: int, job: Any, attempt: int) -> None:
         from distributed import Queue
 
         key = f"{self._name}-{number}-{uuid.uuid4().hex[:6]}"
+        self._given[number] = (job, attempt)
         self._answers[number] = Queue(key, client=self._client)
-        self._jobs[number] = self._client.submit(_run, self._bench, number, job, (self._name, key), key=key, pure=False)
+        left = None if getattr(job, "deadline", None) is None else time.time() + job.deadline - time.monotonic()
+        task = (self._bench, number, job, (self._name, key), left)
+        self._jobs[number] = self._client.submit(_run, *task, key=key, pure=False)
 
     def events(self, timeout: float, decide: Decide) -> list[Event]:
+        from distributed.comm import CommClosedError
+
         until, ended = time.monotonic() + timeout, list[Event]()
-        while self._jobs and not ended:
-            ended = [self._ended(number) for number, future in list(self._jobs.items()) if future.done()]
-            if ended or time.monotonic() >= until:
-                break
-            self._answer(decide)
+        try:
+            while self._jobs and not ended:
+                done = [number for number, future in list(self._jobs.items()) if future.done()]
+                ended = [event for number in done if (event := self._ended(number))] or self._abandoned()
+                if ended or time.monotonic() >= until:
+                    break
+                self._answer(decide)
+        except (CommClosedError, OSError) as error:
+            raise self._gone() from error
         return ended
+
+    def _gone(self) -> SourceError:
+        hint = "the same command continues the sweep when it is back"
+        return SourceError(f"The Dask scheduler {self._client.scheduler.address}", "is gone", hint=hint)
 
     def _answer(self, decide: Decide) -> None:
         """Waits a moment for one report; one of a job that has ended meanwhile needs no answer."""
@@ -102,22 +152,50 @@ class _DaskPool(Pool):
         if number in self._answers:
             self._answers[number].put(decide(number, report))
 
-    def _ended(self, number: int) -> Event:
-        future, _ = self._jobs.pop(number), self._answers.pop(number)
-        if future.status != "finished":
-            return Event(number, "lost", error=f"its worker was lost ({future.exception()!r})")
-        kind, result, files = future.result()
-        for path, content in files.items():
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_bytes(content)
-        return Event(number, "done", result) if kind == "done" else Event(number, "failed", error=result)
+    def _ended(self, number: int) -> Event | None:
+        """How a job ended; None where it is sent again, because what was lost was the bench and not its worker."""
+        future, (job, attempt) = self._jobs.pop(number), self._given.pop(number)
+        self._answers.pop(number).close()
+        if future.status == "finished":
+            kind, result, files = future.result()
+            for path, content in files.items():
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                Path(path).write_bytes(content)
+            return Event(number, "done", result) if kind == "done" else Event(number, "failed", error=result)
+        if self._client.status != "running":
+            raise self._gone()
+        if self._bench.status != "finished" and attempt < _TRIES:
+            _log.info("Every worker that held the data was lost; they are sent again.")
+            self._bench = self._client.scatter(self._content, broadcast=True, hash=False)
+        elif future.status == "error" or attempt >= _TRIES:
+            why = repr(future.exception()) if future.status == "error" else future.status
+            return Event(number, "lost", error=f"its worker was lost ({why})")
+        self._send(number, job, attempt + 1)
+        return None
+
+    def _abandoned(self) -> list[Event]:
+        """Ends every job when no worker has been there for too long; a cluster of this machine starts new ones."""
+        if self._workers:
+            self._alone = float("inf")
+            return []
+        self._alone = min(self._alone, time.monotonic())
+        if time.monotonic() - self._alone < self._timeout:
+            return []
+        numbers = list(self._jobs)
+        for kept in (self._jobs, self._given, self._answers):
+            kept.clear()
+        return [Event(number, "lost", error="every worker of the cluster was lost") for number in numbers]
 
     def close(self) -> None:
         self._jobs.clear()
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
-            self._cluster = None
+        _closed(self._client, self._cluster)
+        self._cluster = None
+
+
+def _closed(client: Client, cluster: Any) -> None:
+    client.close()
+    if cluster is not None:
+        cluster.close()
 
 
 def _files(bench: Any) -> dict[str, bytes]:
@@ -127,9 +205,16 @@ def _files(bench: Any) -> dict[str, bytes]:
 
 
 def _run(
-    kept: tuple[Bench, Mapping[str, bytes]], number: int, job: Any, queues: tuple[str, str]
+    kept: tuple[Bench, Mapping[str, bytes]],
+    number: int,
+    job: Any,
+    queues: tuple[str, str],
+    deadline: float | None = None,
 ) -> tuple[str, Any, dict[str, bytes]]:
-    """On a worker: lays out the bench's files where they are missing, does the job, and sends back what it wrote."""
+    """On a worker: lays out the bench's files where they are missing, does the job, and sends back what it wrote.
+
+    Monotonic clocks differ between machines, so the deadline comes as seconds since the epoch.
+    """
     from distributed import Queue, get_client
 
     bench, files = kept
@@ -141,6 +226,8 @@ def _run(
         part.rename(path)
     client = get_client()
     reports, answers = Queue(queues[0], client=client), Queue(queues[1], client=client)
+    if deadline is not None:
+        job = replace(job, deadline=time.monotonic() + deadline - time.time())
 
     def report(news: Any) -> str:
         reports.put((number, news))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from leaflab.executor.base import Bench, Decide, Event, Executor, Pool
+from leaflab.executor.base import Bench, Decide, Event, Executor, Pool, not_wide
 from leaflab.option import option
 
-__all__ = ["Inline"]
+__all__ = ["Inline", "InlinePool"]
 
 
 @option
@@ -16,10 +16,13 @@ class Inline(Executor):
     """No other process: for debugging and tiny data. A job that crashes the process takes the sweep along."""
 
     def open(self, bench: Bench, rows: int) -> Pool:
-        return _InlinePool(bench)
+        not_wide(bench)
+        return InlinePool(bench)
 
 
-class _InlinePool(Pool):
+class InlinePool(Pool):
+    """Does a job when asked for its end."""
+
     size = 1
     threads = 1
 

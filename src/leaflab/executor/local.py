@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from leaflab.executor.base import Bench, Decide, Event, Executor, Pool
+from leaflab.executor.base import Bench, Decide, Event, Executor, Pool, not_wide
 from leaflab.executor.worker import work
 from leaflab.option import option
 
@@ -69,6 +69,7 @@ class Local(Executor):
         return workers, threads
 
     def open(self, bench: Bench, rows: int) -> Pool:
+        not_wide(bench)
         self.warm()
         return _LocalPool(bench, *self.layout(rows), self)
 
@@ -139,7 +140,7 @@ class _LocalPool(Pool):
                 if worker.pipe in ready:
                     ended += self._heard(place, worker, decide)
                 elif worker.job is not None and (why := self._overstepped(worker)):
-                    ended.append(self._replaced(place, worker, why))
+                    ended.append(self._replaced(place, worker, "stopped", why))
             if left <= 0:
                 break
         return ended
@@ -179,7 +180,8 @@ class _LocalPool(Pool):
                 return []
         except (EOFError, OSError):
             worker.process.join()
-            return [self._replaced(place, worker, f"its worker process died ({_reason(worker.process.exitcode)})")]
+            why = f"its worker process died ({_reason(worker.process.exitcode)})"
+            return [self._replaced(place, worker, "lost", why)]
         number, worker.job = worker.job, None
         if kind == "done":
             return [Event(number, "done", content)]
@@ -194,11 +196,11 @@ class _LocalPool(Pool):
             return f"its worker grew beyond executor.memory_gb={memory:g}"
         return ""
 
-    def _replaced(self, place: int, worker: _Worker, why: str) -> Event:
+    def _replaced(self, place: int, worker: _Worker, kind: Literal["stopped", "lost"], why: str) -> Event:
         number = worker.job
         assert number is not None
         self._renewed(place, worker)
-        return Event(number, "lost", error=why)
+        return Event(number, kind, error=why)
 
     def _renewed(self, place: int, worker: _Worker) -> _Worker:
         worker.process.kill()

@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
+from leaflab.model.problem import Fold, Problem
 
+if TYPE_CHECKING:
     from leaflab.executor.base import Bench
-    from leaflab.metric.base import Metric
     from leaflab.scorer.predictor import Predictor
-    from leaflab.values import Task
 
 __all__ = ["Fitted", "Fold", "Model", "Problem"]
-
-Fold = tuple["np.ndarray", "np.ndarray"]
-"""Row numbers to learn from and to be judged on; the second may be empty."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """An encoded dataset.
-
-    Args:
-        task, outputs, metric: what is learnt; `metric` is resolved for the task.
-        names, categorical, monotone: of the matrix's columns: names, positions that hold codes, -1 | 0 | 1 each.
-        matrix: shape (rows, features), missing as NaN; the training rows first, then the validation rows.
-        target: class codes or values, shape (rows,).
-        weight, group: row weights and group codes, shape (rows,), or None.
-        boundary: how many rows are for training.
-        temporal: whether rows are ordered in time.
-        score: every metric by name, from (truth, scores, weight).
-    """
-
-    task: Task
-    outputs: int
-    metric: Metric
-    names: tuple[str, ...]
-    categorical: tuple[int, ...]
-    monotone: tuple[int, ...]
-    matrix: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray | None
-    group: np.ndarray | None
-    boundary: int
-    temporal: bool
-    score: Callable[..., dict[str, float]]
 
 
 @dataclass(frozen=True)

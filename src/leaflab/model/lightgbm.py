@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from leaflab.executor.base import Bench
     from leaflab.scorer.predictor import Predictor
 
-__all__ = ["LightGBM"]
+__all__ = ["LightGBM", "LightGBMBench", "Work"]
 
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 _BY_METRIC = {"mae": "regression_l1", "mape": "mape"}
@@ -110,21 +110,24 @@ class LightGBMBench:
         """Fits the folds of a job one after the other (`leaflab.search.base.Fit` says what a job holds)."""
         from leaflab.model.binning import store
 
-        work = _Work(self, job, report, store(self.folder))
-        for number in job.folds:
+        return self.worked(Work(self, job, report, store(self.folder)))
+
+    def worked(self, work: Work) -> Fitted:
+        """What comes of a job whose boosters are grown by `work`."""
+        for number in work.job.folds:
             work.fit(number)
             if work.state == "complete" and work.values:
-                work.state = report(("folds", len(work.values), work.values[-1])) or "complete"
+                work.state = work.report(("folds", len(work.values), work.values[-1])) or "complete"
             if work.state != "complete":
                 break
         return work.fitted()
 
 
-class _Work:
+class Work:
     """One job in progress."""
 
     def __init__(self, bench: LightGBMBench, job: Any, report: Callable[[Any], str], data: Any) -> None:
-        self.bench, self.job, self.data, self._report = bench, job, data, report
+        self.bench, self.job, self.data, self.report = bench, job, data, report
         self.state = "complete"
         self.meter = Meter()
         self.train: dict[str, float] = {}
@@ -199,7 +202,7 @@ class _Work:
         step = int(number * pace)
         if step == int((number - 1) * pace):
             return ""
-        return self._report(("more rounds" if self.rounds else "rounds", step, value))
+        return self.report(("more rounds" if self.rounds else "rounds", step, value))
 
     @property
     def _patience(self) -> int:

@@ -20,5 +20,10 @@ class Benches:
     by_model: Mapping[str, Bench]
     folder: Path | None = None
 
+    @property
+    def wide(self) -> bool:
+        """Whether a job is spread over a cluster by its bench."""
+        return any(getattr(bench, "wide", False) for bench in self.by_model.values())
+
     def run(self, job: Any, report: Callable[[Any], str]) -> Any:
         return self.by_model[job.model].run(job, report)

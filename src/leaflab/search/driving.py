@@ -65,8 +65,7 @@ class Driver:
             for event in self.pool.events(_TICK, self._decide):
                 self._ended(event)
             if self._parked and not self._running:
-                for trial in sorted(self._parked, key=lambda t: t.number):
-                    self._tell(trial)
+                self._tell(sorted(self._parked, key=lambda t: t.number))
                 self._parked.clear()
 
     def _fill(self, again: list[tuple[int, dict[str, Any]]]) -> None:
@@ -123,15 +122,17 @@ class Driver:
         if self.ordered:
             self._parked.append(trial)
         else:
-            self._tell(trial)
+            self._tell([trial])
 
-    def _tell(self, trial: Trial) -> None:
+    def _tell(self, trials: list[Trial]) -> None:
+        """A generation is told whole: after a crash, the half of one would be drawn and pruned by other rules."""
         self.study.remember(spent=self.budget.used)
-        self.study.tell(trial)
-        self.done.append(trial)
-        self.place.watch(trial)
-        if trial.state == "failed":
-            _log.info("Trial %d failed: %s", trial.number, trial.error.strip().splitlines()[-1])
+        self.study.tell(*trials)
+        for trial in trials:
+            self.done.append(trial)
+            self.place.watch(trial)
+            if trial.state == "failed":
+                _log.info("Trial %d failed: %s", trial.number, trial.error.strip().splitlines()[-1])
 
 
 def counts(trial: Trial) -> bool:
@@ -154,6 +155,7 @@ def trial_of(event: Event, fit: Fit, started: float) -> Trial:
     fitted = event.result
     facts = {
         **fitted.facts,
+        "threads": float(fit.threads),
         **{f"fold/{i}": v for i, v in enumerate(fitted.values)},
         **{f"rounds/{i}": float(v) for i, v in enumerate(fitted.rounds)},
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import Interrupted, ModelError
 from leaflab.search import pruners, samplers, space
+from leaflab.search.again import Again
 from leaflab.search.base import Fit, Found
 from leaflab.search.benches import Benches
 from leaflab.search.budget import Budget
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from leaflab.model.base import Model, Problem
     from leaflab.scorer.predictor import Predictor
     from leaflab.search.base import Place
+    from leaflab.search.journal import Journal
     from leaflab.search.standard import Standard
     from leaflab.search.stopping import Stopping
     from leaflab.values import Trial
 
-__all__ = ["Session"]
+__all__ = ["Session", "forget"]
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +51,10 @@ class Session:
     executor: Executor
     place: Place
     stopping: Stopping
+    journal: Journal
 
     def run(self) -> Found:
         opened = time.monotonic()
-        if self.search.fresh:
-            for name in ("journal.log", "trials", "members", "final"):
-                _removed(self.place.folder / name)
         study = self._study()
         done = study.finished()
         for trial in done:
@@ -76,18 +76,20 @@ class Session:
         bench = Benches(benches, store)
         resumed, seconds = len(done), {"open": time.monotonic() - budget.started}
         with self.executor.open(bench, len(self.problem.target)) as pool:
-            members = Members(self.problem, cut, judged, pool, budget, self.stopping, self.place, self.aims.plain)
+            sure: Any = Again(pool)
+            exact = budget.seconds is None and (self.search.ordered or pool.size == 1)
+            members = Members(self.problem, cut, judged, sure, budget, self.stopping, self.place, self.aims.plain)
             refit = Refit(self._kind, self.search.top, self.problem, self.model, members, self.search.within)
-            driver = Driver(study, pool, budget, self.stopping, self.place, tuple(range(judged)), self._by,
-                            lambda trials: refit.reserve(self.aims.eligible(trials)), self.search.ordered, done,
-                            partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
+            driver = Driver(study, sure if exact else pool, budget, self.stopping, self.place, tuple(range(judged)),
+                            self._by, lambda trials: refit.reserve(self.aims.eligible(trials)), self.search.ordered,
+                            done, partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
             driver.run()
             seconds["search"] = time.monotonic() - budget.started - seconds["open"]
             final = refit.run(self.aims.eligible(self._usable(driver.done)))
             seconds["refit"] = time.monotonic() - budget.started - seconds["open"] - seconds["search"]
             seconds["total"] = time.monotonic() - budget.started
             self._keep(study, budget, final)
-            baselines = self._baselines(study, pool)
+            baselines = self._baselines(study, sure)
         _removed(store)
         trials = sorted(driver.done, key=lambda t: t.number)
         dummy = baselines["dummy"][0].value if "dummy" in baselines else None
@@ -104,7 +106,7 @@ class Session:
         self._varying = varying
         pruner = pruners.made(self.search.pruner, self.aims.several)
         samplers.check(self.search.sampler, varying, self.aims.directions)
-        study = Study(self.place.folder / "journal.log", self.place.id, self.aims, pruner)
+        study = Study(self.journal, self.place.id, self.aims, pruner)
         study.prepare(self.search.sampler, self.place.seed, varying, fixed, steps)
         first = self.model.portfolio(self.problem) if self.search.portfolio else [{}]
         first = [first[0], *[dict(p) for p in self.place.earlier], *first[1:]]
@@ -214,6 +216,12 @@ class Session:
             digest=final.digest,
             **how,
         )
+
+
+def forget(folder: Path) -> None:
+    """What an earlier sweep left in its folder."""
+    for name in ("journal.log", "study", "trials", "members", "final"):
+        _removed(folder / name)
 
 
 def _removed(path: Path) -> None:

@@ -44,6 +44,7 @@ class Standard(Search):
         warm_start: a run id, or a name whose sweeps' best parameters are tried first.
         objectives: what is lowered or raised beside the metric (`latency_ms`, `worst(sex)`, …): pruning is off then.
         constraints: limits the model must keep, as `latency_ms <= 5`.
+        study: "journal", a file in the project folder, or the URL of a database for Optuna's tables.
     """
 
     sampler: Sampler | Callable[..., Any]
@@ -62,6 +63,7 @@ class Standard(Search):
     within: Annotated[float, Field(ge=0, le=1)] = 0.005
     fresh: bool = False
     warm_start: str | None = None
+    study: str = "journal"
     objectives: list[str] | str = Field(default_factory=list)
     constraints: list[str] | str = Field(default_factory=list)
 
@@ -95,9 +97,17 @@ class Standard(Search):
         return ", ".join(parts) or "no limit"
 
     def run(self, problem: Problem, model: Model, executor: Executor, place: Place) -> Found:
-        from leaflab.search.journal import held
-        from leaflab.search.session import Session
+        from leaflab.search.journal import held, kept
+        from leaflab.search.objectives import Objectives
+        from leaflab.search.session import Session, forget
         from leaflab.search.stopping import Stopping
 
-        with held(place.folder), Stopping() as stopping:
-            return Session(self, problem, model, executor, place, stopping).run()
+        aims = Objectives.of(self, problem.metric, place.measure)
+        with held(place.folder):
+            if self.fresh:
+                forget(place.folder)
+            with (
+                kept(self.study, place.folder, place.id, aims.directions) as journal,
+                Stopping() as stopping,
+            ):
+                return Session(self, problem, model, executor, place, stopping, journal).run()

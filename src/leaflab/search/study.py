@@ -12,7 +12,6 @@ import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from leaflab.search.journal import Journal
 from leaflab.search.samplers import made, partly, size
 from leaflab.search.space import clamped
 from leaflab.search.steps import now
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
 
+    from leaflab.search.journal import Journal
     from leaflab.search.objectives import Objectives
     from leaflab.search.steps import Steps
 
@@ -47,9 +47,9 @@ def seed_of(sweep_seed: int, number: int) -> int:
 class Study:
     """Trials of one sweep. Opening it again finds what was finished, and what was running when the driver died."""
 
-    def __init__(self, file: Path, name: str, objectives: Objectives, pruner: BasePruner) -> None:
+    def __init__(self, journal: Journal, name: str, objectives: Objectives, pruner: BasePruner) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.journal = Journal(file)
+        self.journal = journal
         storage = optuna.storages.JournalStorage(self.journal)
         self._study = optuna.create_study(
             storage=storage, study_name=name, directions=objectives.directions, load_if_exists=True, pruner=pruner
@@ -137,17 +137,18 @@ class Study:
         trial.report(value, step)
         return number >= self.recall("first", 0) and trial.should_prune()
 
-    def tell(self, trial: Trial) -> None:
-        """Finishes a trial, and makes it survive a crash."""
-        asked = self._asked.pop(trial.number)
-        asked.set_user_attr(_OUTCOME, plain_of(trial))
-        state = _STATES[trial.state]
-        for limit, excess in self._objectives.excesses(trial).items():
-            asked.set_constraint(limit, excess)
-        complete = state == TrialState.COMPLETE
-        if self._size is not None:  # such a sampler would stop a loop of Optuna's own
-            self._study.sampler = optuna.samplers.RandomSampler()
-        self._study.tell(asked, self._objectives.values(trial) if complete else None, state)
+    def tell(self, *trials: Trial) -> None:
+        """Finishes trials, and makes them survive a crash, all or none."""
+        for trial in trials:
+            asked = self._asked.pop(trial.number)
+            asked.set_user_attr(_OUTCOME, plain_of(trial))
+            state = _STATES[trial.state]
+            for limit, excess in self._objectives.excesses(trial).items():
+                asked.set_constraint(limit, excess)
+            complete = state == TrialState.COMPLETE
+            if self._size is not None:  # such a sampler would stop a loop of Optuna's own
+                self._study.sampler = optuna.samplers.RandomSampler()
+            self._study.tell(asked, self._objectives.values(trial) if complete else None, state)
         self.journal.flush()
 
     def finished(self) -> list[Trial]:

@@ -6,14 +6,17 @@ import ast
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import ModelError
+from leaflab.executor.inline import Inline
 from leaflab.search.base import Fit
 from leaflab.search.validation import folds
+from leaflab.tracking.facts import git_facts, libraries
+from leaflab.values import Tag
 from leaflab.workflow.learning import problem_of
 from leaflab.workflow.prepare import load_dataset
 
@@ -97,7 +100,7 @@ def reproduced(lab: Lab, run: Record, sweep: Record) -> Reproduced:
     if run is not sweep:
         recorded = {k.removeprefix("valid/"): v for k, v in run.metrics.items() if k.startswith("valid/")}
         pairs = {k: (recorded[k], v) for k, v in metrics.items() if k in recorded}
-    return Reproduced(run.id, len(old), same, pairs, tuple(_reasons(sweep)))
+    return Reproduced(run.id, len(old), same, pairs, tuple(_reasons(lab, sweep)))
 
 
 def _trials(sweep: Record) -> dict[str, str]:
@@ -114,8 +117,11 @@ def _made_again(
     judged = range(1 if search.validation == "holdout" else len(cut))
     texts: list[str] = []
     metrics: Mapping[str, float] = {}
-    with tempfile.TemporaryDirectory(prefix="leaflab-") as scratch:
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="leaflab-"))
         bench = lab.model.bench(problem, cut, Path(scratch) / "store", search.bins)
+        executor = lab.executor if getattr(bench, "wide", False) else Inline()
+        pool = stack.enter_context(executor.open(bench, len(problem.target)))
         for place, part in enumerate(made):
             trial = trials[part["trial"]]
             params = {k: _value(v) for k, v in trial.params.items()}
@@ -125,8 +131,13 @@ def _made_again(
                 rounds = int(trial.metrics["model/rounds"])
             folder = Path(scratch) / str(place)
             seed = part.get("seed", int(trial.tags["leaflab.seed"]))
-            fit = Fit("", params, wanted, seed, folder, rounds=rounds)
-            fitted = bench.run(fit, lambda report: "")
+            threads = int(trial.metrics.get("model/threads", 1))
+            pool.submit(place, Fit("", params, wanted, seed, folder, threads, rounds=rounds))
+            (event,) = pool.events(float("inf"), lambda number, report: "")
+            if event.kind != "done":
+                last = event.error.strip().splitlines()[-1]
+                raise ModelError(f"Trial {part['trial']}", f"cannot be fitted again ({last})")
+            fitted = event.result
             texts += [file.read_text(encoding="utf-8") for file in fitted.models]
             metrics = fitted.metrics
     return texts, metrics
@@ -139,16 +150,21 @@ def _value(text: str) -> Any:
         return text
 
 
-def _reasons(sweep: Record) -> Iterator[str]:
+def _reasons(lab: Lab, sweep: Record) -> Iterator[str]:
     """Differences between then and now that can change a model."""
+    known = libraries()
     for key, then in sweep.tags.items():
         if key.startswith(_VERSION):
             name = key.removeprefix(_VERSION)
-            try:
-                now = version(name)
-            except PackageNotFoundError:
-                now = "missing"
-            if now != then:
+            if (now := known.get(name, "missing")) != then:
                 yield f"{name} was {then}, is {now}"
+    if not getattr(lab.model, "deterministic", True):
+        yield "model.deterministic=false: sums are taken in another order each time"
     if sweep.tags.get("mlflow.source.git.dirty") == "true":
         yield "the code was not committed then"
+    here = {item.key: item.value for item in git_facts(lab.home) if isinstance(item, Tag)}
+    then, now = (tags.get("mlflow.source.git.commit", "") for tags in (sweep.tags, here))
+    if then and now and then != now:
+        yield f"the code was commit {then[:8]}, is {now[:8]}"
+    if here.get("mlflow.source.git.dirty") == "true":
+        yield "the code is not committed now"
