@@ -46,7 +46,7 @@ def test_without_a_cluster_it_is_refused_before_any_trial(executor, puzzle, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_rows_spread_over_workers_give_the_model_of_one_machine(puzzle, tmp_path, task):
-    """The same bins and sums in another order: the same answers but for rounding, or near enough where a split tips."""
+    """Each worker bins its share of the columns from its own rows, so the trees are alike, not the same."""
     problem = puzzle(task, rows=600, weight=True)
     rows = folds(problem, "kfold", 3, 0)[0][1]
     wide = LightGBMDask(max_rounds=20, chunk=8)
@@ -61,7 +61,7 @@ def test_rows_spread_over_workers_give_the_model_of_one_machine(puzzle, tmp_path
     with Inline().open(bench(one, problem, tmp_path / "one"), 600) as pool:
         alone = done(pool, Fit("", params, (0,), 7, tmp_path / "o"))
     assert result.models[0].read_text() == again.models[0].read_text()
-    assert result.value == pytest.approx(alone.value, rel=0.1)
+    assert result.value == pytest.approx(alone.value, rel=0.25)
     scores = predicted(wide, result, problem.matrix[rows])
     assert np.load(result.scores[0]) == pytest.approx(scores)
     held = problem.weight[rows]
@@ -78,7 +78,7 @@ def test_a_trial_is_stopped_between_chunks(puzzle, tmp_path):
     problem = puzzle("regression", rows=400)
     with Dask(workers=2).open(bench(LightGBMDask(chunk=5), problem, tmp_path), 400) as pool:
         pruned = done(pool, Fit("", {}, (0,), 7, tmp_path / "p"), lambda number, report: "pruned")
-        cut = done(pool, Fit("", {}, (0,), 7, tmp_path / "d", deadline=time.monotonic() + 1))
+        cut = done(pool, Fit("", {}, (0,), 7, tmp_path / "d", deadline=time.monotonic() + 0.01))
     assert (pruned.state, len(pruned.models)) == ("pruned", 0)
     assert (cut.state, len(cut.models)) == ("deadline", 1)
 

@@ -27,6 +27,7 @@ __all__ = ["Dask"]
 _TICK = 0.05
 _PATIENCE = "60s"
 _TRIES = 3
+_ALL_LOST = "every worker of the cluster was lost"
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class _DaskPool(Pool):
         from distributed import Queue
 
         self._client, self._cluster, self._timeout = client, cluster, timeout
-        self.threads = max(1, min(w["nthreads"] for w in self._workers.values()))
+        self.threads = max(1, min(self._workers.values()))
         self._name = f"leaflab-{uuid.uuid4().hex[:12]}"
         self._reports = Queue(self._name, client=client)
         self._answers: dict[int, Any] = {}
@@ -100,16 +101,21 @@ class _DaskPool(Pool):
         self._given: dict[int, tuple[Any, int]] = {}
         self._alone = float("inf")
         self._content = (bench, _files(bench))
-        self._bench = client.scatter(self._content, broadcast=True, hash=False)
+        self._scatter()
 
     @property
-    def _workers(self) -> Mapping[str, Any]:
-        return self._client.scheduler_info(n_workers=-1)["workers"]
+    def _workers(self) -> Mapping[str, int]:
+        """Address to threads (`scheduler_info` is overwritten in the background by one that knows no workers)."""
+        found: Mapping[str, int] = self._client.nthreads()
+        return found
 
     @property
     def size(self) -> int:  # type: ignore[override]
         """As many as there are now: workers come and go."""
         return max(1, len(self._workers))
+
+    def _scatter(self) -> None:
+        (self._bench,) = self._client.scatter([self._content], broadcast=True, hash=False, timeout=self._timeout)
 
     def submit(self, number: int, job: Any) -> None:
         self._send(number, job, 1)
@@ -166,7 +172,10 @@ class _DaskPool(Pool):
             raise self._gone()
         if self._bench.status != "finished" and attempt < _TRIES:
             _log.info("Every worker that held the data was lost; they are sent again.")
-            self._bench = self._client.scatter(self._content, broadcast=True, hash=False)
+            try:
+                self._scatter()
+            except TimeoutError:
+                return Event(number, "lost", error=_ALL_LOST)
         elif future.status == "error" or attempt >= _TRIES:
             why = repr(future.exception()) if future.status == "error" else future.status
             return Event(number, "lost", error=f"its worker was lost ({why})")
@@ -184,7 +193,7 @@ class _DaskPool(Pool):
         numbers = list(self._jobs)
         for kept in (self._jobs, self._given, self._answers):
             kept.clear()
-        return [Event(number, "lost", error="every worker of the cluster was lost") for number in numbers]
+        return [Event(number, "lost", error=_ALL_LOST) for number in numbers]
 
     def close(self) -> None:
         self._jobs.clear()

@@ -192,6 +192,8 @@ class _Party:
             wrong = [future.exception() for future in futures if future.status == "error"]
             if wrong or set(self._workers) - _present(self._client):
                 self._client.cancel(futures, force=True)
+                left = sorted(set(self._workers) & _present(self._client))
+                self._client.restart_workers(left, raise_for_error=False)  # they hold half a network
                 why = f"failed on a worker ({wrong[0]})" if wrong else "lost a worker of the cluster"
                 raise ModelError("The training over the cluster", why)
             time.sleep(_TICK)
@@ -235,7 +237,7 @@ def _answers(booster: Any, raw: Any, task: str) -> Any:
 
 
 def _present(client: Any) -> set[str]:
-    return set(client.scheduler_info(n_workers=-1)["workers"])
+    return set(client.nthreads())
 
 
 # What follows runs on the workers.
