@@ -26,7 +26,8 @@ __all__ = ["Dask"]
 
 _TICK = 0.05
 _PATIENCE = "60s"
-_TRIES = 3
+_TRIES = 5
+_PAUSE = 1.0
 _ALL_LOST = "every worker of the cluster was lost"
 
 _log = logging.getLogger(__name__)
@@ -174,8 +175,10 @@ class _DaskPool(Pool):
             _log.info("Every worker that held the data was lost; they are sent again.")
             try:
                 self._scatter()
-            except TimeoutError:
-                return Event(number, "lost", error=_ALL_LOST)
+            except Exception:  # a worker that dies while it is sent something shows as whatever the scheduler met
+                if attempt + 1 == _TRIES:
+                    return Event(number, "lost", error=_ALL_LOST)
+                time.sleep(_PAUSE)
         elif future.status == "error" or attempt >= _TRIES:
             why = repr(future.exception()) if future.status == "error" else future.status
             return Event(number, "lost", error=f"its worker was lost ({why})")
