@@ -223,6 +223,7 @@ def test_a_broker_restart_is_waited_out(lab: Any, sensor: Any, brokers: Brokers)
     def publish() -> None:
         for i in range(30):
             if i == 10:
+                time.sleep(1.0)  # what this broker has taken and not handed on dies with it
                 brokers.stop()
                 time.sleep(0.5)
                 brokers.start()
