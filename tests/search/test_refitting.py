@@ -58,6 +58,7 @@ def _trial(folder: Path, number: int, params, scores, value):
 @pytest.fixture
 def setting(tmp_path, monkeypatch):
     clock = [100.0]
+    monkeypatch.setattr("leaflab.search.refitting._FEW", ROWS)
     for module in ("members", "budget"):
         monkeypatch.setattr(f"leaflab.search.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
     truth = np.linspace(0, 1, ROWS)
@@ -137,3 +138,11 @@ def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_cho
     assert {job.folds for job in pool.jobs[4:]} == {(None,)}
     assert {part["trial"] for part in final.made} <= {1, 2}
     assert pool.jobs[4].rounds == round(10 * ROWS / 80)
+
+
+def test_few_rows_are_blended_by_folds(setting, monkeypatch):
+    refit, pool, trials = setting("blend")
+    monkeypatch.setattr("leaflab.search.refitting._FEW", ROWS + 1)
+    final = refit.run(trials)
+    assert {job.folds for job in pool.jobs} == {(1,)}
+    assert sorted({(part["trial"], part["fold"]) for part in final.made}) == [(1, 0), (1, 1), (2, 0), (2, 1)]

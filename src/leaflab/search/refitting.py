@@ -2,6 +2,7 @@
 
 What a trial held back to be judged on is worth more as rows to learn from than as another fold: at the same number of
 rounds for a row, a few seeds on all rows beat the average of five folds of the same configurations, at half the cost.
+On few rows it is the other way round: there a single fit is sure of too much, and the average of folds is not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Final", "Refit"]
 
+_FEW = 5_000
 _CANDIDATES = 30
 _FIRST = 10
 _LOOKS = 12
@@ -129,11 +131,17 @@ class Refit:
     def _parts(self, chosen: Sequence[Trial], seeds: int = _SEEDS) -> list[Part]:
         """What is still to be fitted, one pass over the configurations after the other, so that a deadline leaves
         something of each."""
-        if self.kind == "bag" and len(self.members.folds) > 1:
+        if self._by_folds:
             rest = range(self.members.judged, len(self.members.folds))
             return [Part(t, n) for t in chosen for n in rest if Part(t, n) not in self.members]
         passes = seeds if self.kind == "blend" else 1
         return [Part(t, None, s) for s in range(passes) for t in chosen if s == 0 or self.model.varies(t.params)]
+
+    @property
+    def _by_folds(self) -> bool:
+        """Whether the members are fits of folds: where that was asked for, and in a blend of few rows."""
+        few = self.kind == "blend" and len(self.problem.target) < _FEW
+        return (self.kind == "bag" or few) and len(self.members.folds) > 1
 
     def _fastest(self, trials: Sequence[Trial]) -> list[Trial]:
         """The fastest trial that is good enough, as if it had stopped there."""
@@ -152,9 +160,9 @@ class Refit:
             weights = self._weights(ranked, self._judges) if self.kind == "blend" and ranked else [1.0]
             pairs = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
             chosen = [(weight, trial) for weight, trial in pairs if weight > 0][: self.top]
-            if len(chosen) < 2 or self.members.needed([Part(t, None) for _, t in chosen]) <= seconds:
+            if len(chosen) < 2 or self.members.needed(self._parts([t for _, t in chosen], 1)) <= seconds:
                 return [trial for _, trial in chosen]
-            costly = max(chosen, key=lambda pair: self.members.cost(Part(pair[1], None)) / pair[0])[1]
+            costly = max(chosen, key=lambda pair: self.members.needed(self._parts([pair[1]], 1)) / pair[0])[1]
             ranked = [t for t in ranked if t.number != costly.number]
 
     @property
@@ -185,8 +193,9 @@ class Refit:
 
     def _final(self, chosen: Sequence[Trial]) -> Final:
         whole = [t for t in chosen if any(fold is None for fold, _ in self.members.own(t))]
-        used = whole or list(chosen[:1])
-        folds = self._judges if whole else [fold for fold, _ in self.members.own(used[0])]
+        full = [t for t in chosen if self._by_folds and len(self.members.own(t)) == len(self.members.folds)]
+        used = whole or full or list(chosen[:1])
+        folds = self._judges if whole else sorted(fold for fold, _ in self.members.own(used[0]) if fold is not None)
         shares = self._weights(used, folds) if len(used) > 1 else [1.0]
         texts: list[str] = []
         weights: list[float] = []
