@@ -84,17 +84,30 @@ def mlflow_server():
 
 
 @pytest.fixture(scope="module")
-def bucket():
+def bucket(tmp_path_factory):
     """Environment variables of an S3 server of this machine that has a bucket `files`."""
     boto3 = pytest.importorskip("boto3", reason="the S3 client (boto3) is not installed")
     pytest.importorskip("moto.server", reason="the S3 server for tests (moto) is not installed")
+    log = tmp_path_factory.mktemp("bucket") / "moto.log"  # a pipe nobody empties would stop the server once full
     words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as server:
-        url = next(found[0] for line in server.stderr if (found := re.findall(r"http://127.0.0.1:[0-9]+", line)))
-        keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
-        given = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
-        client = boto3.client("s3", endpoint_url=url, **given)
-        client.create_bucket(Bucket="files")
-        client.close()
-        yield {**keys, "MLFLOW_S3_ENDPOINT_URL": url}
-        server.terminate()
+    with log.open("wb") as lines, subprocess.Popen(words, stderr=lines) as server:
+        try:
+            keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+            url = _announced(log, server)
+            given = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
+            client = boto3.client("s3", endpoint_url=url, **given)
+            client.create_bucket(Bucket="files")
+            client.close()
+            yield {**keys, "AWS_DEFAULT_REGION": "us-east-1", "MLFLOW_S3_ENDPOINT_URL": url}
+        finally:
+            server.kill()
+
+
+def _announced(log, server):
+    """The address a server writes into its log once it listens."""
+    for _ in range(600):
+        if found := re.findall(r"http://127.0.0.1:[0-9]+", log.read_text()):
+            return found[0]
+        assert server.poll() is None, log.read_text()[-3000:]
+        time.sleep(0.1)
+    raise AssertionError("the server does not say where it listens")

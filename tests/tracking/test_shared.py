@@ -18,7 +18,7 @@ from leaflab.values import Artifact, Model
 
 pytestmark = pytest.mark.slow
 
-TRIALS = 8
+TRIALS = 4
 DRIVER = """
 import runpy, sys, time
 from pathlib import Path
@@ -31,7 +31,8 @@ run = Server(home=home).start(RunSpec("shared", "sweep", f"sweep {name}", name))
 with run:
     for number in range(int(sys.argv[4])):
         spec = RunSpec("shared", "trial", f"trial {name} {number}", f"{name}/{number}", run.id)
-        items = [Param("n", number), Metric("loss", 1 / (1 + number)), Model(toys["constant"]().files())]
+        items = [Param("n", number), Metric("loss", 1 / (1 + number))]
+        items += [Model(toys["constant"]().files())] * (number == 0)  # fifteen requests of a slow server: once is proof
         run.child(spec, items, status="FINISHED", started=1.0, ended=2.0)
         print(number, flush=True)
         time.sleep(0.4)
@@ -88,7 +89,8 @@ def test_two_drivers_at_once_through_a_restart_lose_and_repeat_nothing(shared, t
     trials = tracking.search("shared", {"leaflab.verb": "trial"})
     assert sorted(t.name for t in trials) == sorted(f"trial {n} {i}" for n in ("one", "two") for i in range(TRIALS))
     assert {t.status for t in trials} == {"FINISHED"}
-    assert tracking.scorer(trials[0].id).predictor.answer == (0.75, 0.25)
+    firsts = [t.id for t in trials if t.name.endswith(" 0")]
+    assert [tracking.scorer(run_id).predictor.answer for run_id in firsts] == [(0.75, 0.25)] * 2
     assert all(tracking.artifact(s.id, "note.md").read_text() == "# done" for s in sweeps)
 
 
