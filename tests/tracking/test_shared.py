@@ -55,7 +55,7 @@ def shared(tmp_path_factory, mlflow_server, bucket, postgres):
     """A running server; its password is in the environment."""
     pytest.importorskip("flask_wtf", reason="basic auth needs Flask-WTF (pip install 'mlflow[auth]')")
     folder = tmp_path_factory.mktemp("team")
-    server = mlflow_server(folder, postgres, "s3://files/team", auth=True, environment=bucket)
+    server = mlflow_server(folder, postgres, "s3://files", auth=True, environment=bucket)
     server.start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server.url)
