@@ -84,6 +84,15 @@ def test_the_same_command_says_that_it_is_complete_and_a_larger_one_continues(pr
     assert len(runs(made, "sweep")) == 1
 
 
+def test_a_sweep_run_twice_registers_once(project):
+    made = lab("search.trials=2", "model.max_rounds=5")
+    first, again = sweep(made), sweep(made)
+    (version,) = made.tracking.registry.versions("table")
+    assert (version.number, version.run_id) == (1, first.run_id)
+    assert (again.complete, again.version.number) == (True, 1)
+    assert (made.folder / "sweeps" / first.sweep_id / "final").is_dir()  # what is remembered beside it leaves it whole
+
+
 @pytest.mark.parametrize("words", [["seed=1"], ["search/space=small"], ["metric=roc_auc"], ["model.patience=5"]])
 def test_what_changes_results_is_another_sweep(project, words):
     assert sweep(lab()).sweep_id != sweep(lab(*words)).sweep_id
