@@ -208,13 +208,15 @@ def mlflow_server(tmp_path_factory, store_template):
         [sys.executable, "-m", "mlflow", *words], cwd=folder, env=environment, stdout=log, stderr=log
     )
     try:
-        for _ in range(600):
+        for _ in range(1200):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1)
                 break
             except OSError:
                 assert process.poll() is None, (folder / "log.txt").read_text()
                 time.sleep(0.1)
+        else:
+            raise AssertionError("the server does not answer")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
