@@ -16,6 +16,6 @@ def test_the_ledger_shows_every_judgement_and_what_ci_needs(judged, capsys, tmp_
     assert [e["previous"] for e in plain[1:]] == [e["hash"] for e in plain[:-1]]
     assert main(["ledger", "toy", "--markdown", "--junit", str(tmp_path / "gates.xml")]) == 0
     out, xml = capsys.readouterr().out, (tmp_path / "gates.xml").read_text(encoding="utf-8")
-    assert out.startswith("**rolled back**: version 1") and "> it misbehaves" in out  # with what version 1 was judged by
+    assert out.startswith("**rolled back**: version 1") and "> it misbehaves" in out
     assert "| beats_champion | " in out and "there is no champion yet" in out
     assert "<skipped" in xml and "<failure" not in xml
