@@ -249,8 +249,15 @@ class Spool:
 
 def found(root: Path) -> Iterator[Spool]:
     """The spools in a folder that no living process holds, oldest first."""
-    folders = [p for p in root.glob("[!.]*") if (p / "head.json").is_file()] if root.is_dir() else []
-    for folder in sorted(folders, key=lambda p: (p / "head.json").stat().st_mtime):
+    for folder in sorted(root.glob("[!.]*") if root.is_dir() else (), key=_begun):
         spool = Spool.reopen(folder)
         if spool is not None:
             yield spool
+
+
+def _begun(folder: Path) -> float:
+    """When a spool was begun; one that its process ended meanwhile comes last, where nobody finds it any more."""
+    try:
+        return (folder / "head.json").stat().st_mtime
+    except OSError:
+        return float("inf")
