@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import time
+import warnings
 
 import pytest
 
 pytest.importorskip("distributed")
 
-from leaflab.executor.dask import Dask, _run
+from leaflab.executor.dask import Dask, _run, local_cluster
 from leaflab.executor.local import Local
 from leaflab.search.base import Fit
 from leaflab.search.validation import folds
@@ -81,10 +84,28 @@ def test_when_every_worker_is_killed_the_data_are_sent_again(sleepy):
         assert not {event.result for event in done} & pids
 
 
-def test_jobs_end_as_lost_when_no_worker_comes_back(sleepy):
-    from distributed import LocalCluster
+def test_a_cluster_of_this_machine_starts_beside_another_and_listens_on_loopback_only(sleepy):
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # taken by somebody else is as good
+            taken.bind(("127.0.0.1", 8787))  # where Dask serves its pages unless told otherwise
+            taken.listen()
+        before = set(_listening())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Dask(workers=1).open(sleepy, 100):
+                assert {host for host, _ in set(_listening()) - before} == {"127.0.0.1"}
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+
+def _listening():
+    import psutil
+
+    here = psutil.Process()
+    found = [c for process in (here, *here.children(recursive=True)) for c in process.net_connections("inet")]
+    return [tuple(c.laddr) for c in found if c.status == psutil.CONN_LISTEN]
+
+
+def test_jobs_end_as_lost_when_no_worker_comes_back(sleepy):
+    with local_cluster(1) as cluster:
         with Dask(address=cluster.scheduler_address, timeout=2).open(sleepy, 100) as pool:
             pool.submit(0, 60.0)
             time.sleep(1)
@@ -94,11 +115,9 @@ def test_jobs_end_as_lost_when_no_worker_comes_back(sleepy):
 
 
 def test_a_scheduler_that_goes_away_is_told(sleepy):
-    from distributed import LocalCluster
-
     from leaflab.errors import SourceError
 
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None)
+    cluster = local_cluster(1)
     pool = Dask(address=cluster.scheduler_address, timeout=5).open(sleepy, 100)
     pool.submit(0, 60.0)
     time.sleep(1)

@@ -20,9 +20,9 @@ from leaflab.executor.inline import InlinePool
 from leaflab.option import option
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
-__all__ = ["Dask"]
+__all__ = ["Dask", "local_cluster"]
 
 _TICK = 0.05
 _PATIENCE = "60s"
@@ -54,15 +54,12 @@ class Dask(Executor):
 
     def open(self, bench: Bench, rows: int) -> Pool:
         try:
-            from distributed import Client, LocalCluster
+            from distributed import Client
         except ImportError:
             raise ExtraError("`executor=dask`", "dask") from None
         cluster = None
         if self.address is None:
-            count = self.workers or len(os.sched_getaffinity(0))
-            cluster = LocalCluster(
-                n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-            )
+            cluster = local_cluster(self.workers or len(os.sched_getaffinity(0)))
         try:
             client = Client(cluster or self.address, timeout=self.timeout, set_as_default=False)
             client.wait_for_workers(1, timeout=self.timeout)
@@ -71,6 +68,17 @@ class Dask(Executor):
             raise SourceError(f"The Dask cluster {self.address}", "does not answer", hint=hint) from error
         kind = _WholePool if getattr(bench, "wide", False) else _DaskPool
         return kind(client, cluster, bench, self.timeout)
+
+
+def local_cluster(workers: int) -> LocalCluster:
+    """One-thread processes of this machine; it serves no pages, and what it listens on is loopback, at a free port."""
+    from distributed import LocalCluster
+
+    quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    return LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
+        scheduler_kwargs=quiet,
+    )  # fmt: skip
 
 
 class _WholePool(InlinePool):
