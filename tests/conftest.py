@@ -234,6 +234,36 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="session")
+def program():
+    """Finds a program; where the variable `asked` is set and it is not there, tests fail instead of being skipped."""
+
+    def find(asked: str, *names: str) -> str:
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+        found = next(filter(None, (shutil.which(name, path=path) for name in names)), None)
+        if found is None:
+            if os.environ.get(asked):
+                pytest.fail(f"{asked} is set and there is no {names[0]}")
+            pytest.skip(f"there is no {names[0]} on this machine")
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def browser(program):
+    """Headless Chromium, without any business of its own on the network."""
+    path = program("LEAFLAB_REQUIRE_BROWSER", "chromium", "chromium-browser", "google-chrome")
+    from playwright.sync_api import sync_playwright
+
+    flags = "--no-sandbox --disable-sync --disable-gpu --disable-quic --no-first-run"
+    flags += " --disable-background-networking --disable-component-update"
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=flags.split())
+        yield made
+        made.close()
+
+
 @pytest.fixture
 def puzzle():
     """Makes an encoded problem a model can learn: `puzzle("binary", rows=200, weight=True, group=8)`."""

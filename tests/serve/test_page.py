@@ -47,22 +47,6 @@ def test_without_a_model_it_says_why():
     assert "has no champion yet" in text and "hidden>" in text
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium, without a sandbox and without any business of its own on the network."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    flags = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
-    with playwright.sync_playwright() as started:
-        try:
-            made = started.chromium.launch(
-                executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-sync", *flags.split()]
-            )
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium to test with: {str(error).splitlines()[0]}")
-        yield made
-        made.close()
-
-
 @pytest.mark.slow
 def test_a_person_tries_the_model(started, toys, browser):
     server = started(Shelf({1: toys.boosted()}, {"champion": 1}, {1: EXAMPLE}))

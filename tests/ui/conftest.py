@@ -60,22 +60,6 @@ def site(project):
         yield url
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium; where it must be there and is not, the tests fail instead of being skipped."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("LEAFLAB_REQUIRE_BROWSER"):
-            pytest.fail("LEAFLAB_REQUIRE_BROWSER is set and there is no chromium")
-        pytest.skip("there is no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
 @pytest.fixture
 def page(browser, site):
     """A fresh page that remembers nothing."""

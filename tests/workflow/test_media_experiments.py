@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import runpy
-import shutil
-import socket
-import subprocess
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -58,31 +53,13 @@ def test_sign_digits(home: Path, shared_data: Path, monkeypatch: pytest.MonkeyPa
     assert lab.lake.current("media/index").rows == 502
 
 
-@pytest.fixture
-def broker(free_port: int, tmp_path: Path) -> Iterator[int]:
-    program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    if not Path(program).is_file():
-        pytest.skip("the broker mosquitto is not installed")
-    lines = [f"listener {free_port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", "user root"]
-    (tmp_path / "mosquitto.conf").write_text("\n".join(lines))
-    process = subprocess.Popen([program, "-c", str(tmp_path / "mosquitto.conf")], stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", free_port)) == 0:
-                break
-        time.sleep(0.05)
-    yield free_port
-    process.terminate()
-    process.wait()
-
-
 @pytest.mark.slow
-def test_sensors(home: Path, shared_data: Path, broker: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MQTT_PORT", str(broker))
+def test_sensors(home: Path, shared_data: Path, mosquitto: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MQTT_PORT", str(mosquitto))
     rows = pq.read_table(shared_data / "occupancy.parquet").slice(0, 3000).to_pylist()
     messages = [{"timestamp": row.pop("date"), **row} for row in rows]
     replay = runpy.run_path(str(REPLAY))["replay"]
-    sender = threading.Timer(1.5, replay, (messages, "office/desk", "127.0.0.1", broker))
+    sender = threading.Timer(1.5, replay, (messages, "office/desk", "127.0.0.1", mosquitto))
     sender.start()
     keys = ["experiment=sensors", "collect.seconds=5", "collect.flush_seconds=1"]
     raw = collect(lab_for("collect", keys))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -47,16 +45,6 @@ asyncio.run(main())
 """
 
 
-MOSQUITTO = next((Path(p) for p in ("/usr/sbin/mosquitto", shutil.which("mosquitto") or "") if Path(p).is_file()), None)
-REQUIRED = "LEAFLAB_REQUIRE_BROKER" in os.environ  # then its absence fails what needs it
-needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None and not REQUIRED, reason="the broker mosquitto is not installed")
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -76,14 +64,6 @@ class Brokers:
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
-
-    def start_mosquitto(self, folder: Path) -> None:
-        """A broker that keeps sessions of clients that are away, which amqtt does not."""
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", "user root"]
-        (folder / "mosquitto.conf").write_text("\n".join(lines))
-        words = [str(MOSQUITTO), "-c", str(folder / "mosquitto.conf")]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        _until(lambda: _listens(self.port))
 
     def stop(self) -> None:
         if self.process is not None:
@@ -199,15 +179,13 @@ def test_new_fields_become_columns_unless_refused(lab: Any, sensor: Any) -> None
 
 
 @pytest.fixture
-def lasting(brokers: Brokers, tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """A sensor at a broker that keeps sessions."""
-    brokers.start_mosquitto(tmp_path)
-    made = Sensor(brokers.port)
+def lasting(mosquitto: int) -> Iterator[Callable[..., None]]:
+    """A sensor at a broker that keeps sessions, which amqtt does not."""
+    made = Sensor(mosquitto)
     yield made.send
     made.close()
 
 
-@needs_mosquitto
 def test_what_is_published_while_nobody_collects_comes_later(lab: Any, lasting: Any) -> None:
     sensor = lasting
     thread = later(0.5, lambda: sensor("plant/1", {"timestamp": 1, "t": 1}))
@@ -309,12 +287,11 @@ def _collector(port: int, seconds: str = "null") -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@needs_mosquitto
-def test_kill_nine_loses_and_doubles_nothing(home: Path, lasting: Any, brokers: Brokers, shared_data: Path) -> None:
+def test_kill_nine_loses_and_doubles_nothing(home: Path, lasting: Any, mosquitto: int, shared_data: Path) -> None:
     table = pq.read_table(shared_data / "occupancy.parquet").slice(0, 3000)
     rows = [{"timestamp": str(r["date"]), "Temperature": r["Temperature"], "CO2": r["CO2"]} for r in table.to_pylist()]
     lake = Delta(path=str(home / "lake"))
-    collector = _collector(brokers.port)
+    collector = _collector(mosquitto)
     publishing = threading.Thread(target=lambda: [lasting("plant/room", row) for row in rows])
     time.sleep(3)
     publishing.start()
@@ -323,7 +300,7 @@ def test_kill_nine_loses_and_doubles_nothing(home: Path, lasting: Any, brokers: 
         _until(lambda before=before: len(lake.versions("raw/plant")) > len(before) + 1 or not publishing.is_alive())
         os.kill(collector.pid, signal.SIGKILL)
         collector.communicate()
-        collector = _collector(brokers.port)
+        collector = _collector(mosquitto)
     publishing.join()
     _until(lambda: (now := lake.current("raw/plant")) is not None and now.rows >= len({r["timestamp"] for r in rows}))
     collector.send_signal(signal.SIGTERM)
