@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,15 +32,12 @@ class Limit:
         >>> Limit.read("latency_ms <= 5")
         Limit(name='latency_ms', sign='<=', bound=5.0)
         """
-        found = _LIMIT.match(text)
-        try:
-            assert found is not None
+        if found := _LIMIT.match(text):
             sign: Any = found["sign"][0] + "="
-            return cls(found["name"], sign, float(found["bound"]))
-        except (AssertionError, ValueError):
-            hint = "as in search.constraints=['latency_ms <= 5']"
-            raise ConfigError("`search.constraints`", "must be NAME <= NUMBER or NAME >= NUMBER", got=text,
-                              hint=hint) from None  # fmt: skip
+            with suppress(ValueError):
+                return cls(found["name"], sign, float(found["bound"]))
+        hint = "as in search.constraints=['latency_ms <= 5']"
+        raise ConfigError("`search.constraints`", "must be NAME <= NUMBER or NAME >= NUMBER", got=text, hint=hint)
 
     def excess(self, value: float) -> float:
         """How far beyond the bound a value is; at most 0 where it is kept."""

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,11 +211,11 @@ class _Answers:
     def __init__(self, trial: Trial, judged: Sequence[np.ndarray]) -> None:
         self._folder, self.judged = Path(str(trial.files)), judged
 
-    @property
+    @cached_property
     def rows(self) -> np.ndarray:
         return np.concatenate([np.sort(rows) for rows in self.judged])
 
-    @property
+    @cached_property
     def scores(self) -> np.ndarray:
         return np.concatenate([np.load(self._folder / f"scores-{n}.npy") for n in range(len(self.judged))])
 

@@ -82,17 +82,18 @@ class Refit:
         known = tuple(t.number for t in trials if counts(t))
         if known != self._chosen_for:
             self._chosen_for = known
-            top = self.top if self.kind == "blend" else 1
-            costly = sorted(self._best(trials)[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))
-            fits = self._parts(costly[:top])
-            self._reserved = self.members.needed(self._looks(self._best(trials))) + self.members.needed(fits)
+            best, top = self._best(trials), self.top if self.kind == "blend" else 1
+            costly = sorted(best[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))[:top]
+            self._reserved = self.members.needed(self._looks(best)) + self.members.needed(self._parts(costly))
         return min(_MOST * self.members.budget.seconds, self._reserved + 0.02 * self.members.budget.seconds)
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
-        if self.kind != "fastest":
+        if self.kind == "fastest":
+            chosen = self._fastest(trials)
+        else:
             self._look_again(trials)
-        chosen = self._choose(trials, self.members.left()) if self.kind != "fastest" else self._fastest(trials)
+            chosen = self._choose(trials, self.members.left())
         for trial in chosen:
             for number in range(self.members.judged):
                 self.members.keep(trial, number)
@@ -171,8 +172,8 @@ class Refit:
         return range(len(self.members.folds) if self._seen else self.members.judged)
 
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
-        sign = 1.0 if self.problem.metric.direction == "minimize" else -1.0
-        return sorted((t for t in trials if counts(t)), key=lambda t: (sign * (t.value or 0.0), t.number))
+        loss = self.problem.metric.loss
+        return sorted((t for t in trials if counts(t)), key=lambda t: (loss(t.value or 0.0), t.number))
 
     def _candidates(self, trials: Sequence[Trial]) -> list[Trial]:
         """The best, and the first ones tried: the sampler's best are alike, those put first are not, and blend well."""
