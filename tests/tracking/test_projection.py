@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from leaflab.tracking import opening
 from leaflab.tracking.base import RunSpec
 from leaflab.tracking.batch import batched
 from leaflab.tracking.keeping import Keeper
 from leaflab.tracking.local import Local
+from leaflab.tracking.opening import opened
 from leaflab.tracking.projection import Projector
+from leaflab.tracking.schema import is_known
 from leaflab.tracking.spool import End, Spool, found
 from leaflab.tracking.store import MlflowRun
 from leaflab.tracking.writer import Child, Writer
@@ -48,7 +51,7 @@ class Moody(Writer):
         self.batches: list = []
         self.ends: list = []
 
-    def begin(self, spec, handed="", started=None):
+    def begin(self, spec, handed="", started=None, run_id=""):
         self._check()
         return f"run-{spec.key}"
 
@@ -72,6 +75,9 @@ class Moody(Writer):
 
     def thin(self, parent, keep):
         raise AssertionError("nothing was to be thinned")
+
+    def challenge(self, name, run_id, tags):
+        raise AssertionError("nothing was to be registered")
 
     def end(self, run_id, status, ended):
         self._check()
@@ -255,8 +261,25 @@ def test_sixteen_processes_at_once_on_a_fresh_store(tmp_path):
 def test_a_store_made_ahead_is_the_one_the_first_run_finds(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     tracking = Local(home=tmp_path)
-    tracking.warm()
-    with tracking.start(RunSpec("toy", "sweep", "s")) as run:
+    with tracking.ahead():
+        with tracking.start(RunSpec("toy", "prepare", "p")) as first:
+            first.log([Tag("colour", "red")])
+        assert not is_known(tmp_path / "mlflow.db")  # the run has ended, and nothing waited for the store
+        with tracking.start(RunSpec("toy", "sweep", "s")) as second:
+            second.child(RunSpec("toy", "trial", "t", "k/0"), [], status="FINISHED", started=1.0, ended=2.0)
+    client = opened(tracking.uri)
+    for run in (first, second):
+        assert client.get_run(run.id).info.status == "FINISHED"
+    assert [r.tags["mlflow.parentRunId"] for r in tracking.search("toy", {"leaflab.verb": "trial"})] == [second.id]
+    assert not any(tmp_path.glob(".leaflab/spool/*-*"))
+    with tracking.ahead(), tracking.start(RunSpec("toy", "sweep", "s")) as third:
         pass
-    tracking.warm()
-    assert tracking.get(run.id).status == "FINISHED"
+    assert tracking.get(third.id).status == "FINISHED"
+
+
+def test_a_store_whose_maker_is_killed_is_made_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracking = Local(home=tmp_path)
+    with tracking.ahead(), tracking.start(RunSpec("toy", "sweep", "s")) as run:
+        os.kill(opening._makers[tracking.uri].pid, signal.SIGKILL)
+    assert opened(tracking.uri).get_run(run.id).info.status == "FINISHED"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leaflab.errors import ModelError
 from leaflab.tracking import reading, tables
 from leaflab.tracking.base import RunSpec
 from leaflab.tracking.batch import batched
@@ -71,6 +72,10 @@ def story(writer, toys):
         writer.log(parent, last)
     writer.end(parent, "FINISHED", 120.0)
     writer.annotate(parent, batched([Metric("test/log_loss", 0.25), Tag("judged", "yes")], 130.0))
+    for tags in ({"leaflab.sweep": "s", "odd key: ü": "v"}, {"leaflab.sweep": "t"}):
+        made = writer.challenge("toy é", parent, tags)
+    assert (made.name, made.number, made.run_id, made.aliases) == ("toy é", 1, parent, ("challenger",))
+    assert made.tags["leaflab.sweep"] == "t"
     return parent
 
 
@@ -96,7 +101,21 @@ def view(client, folder):
         "models": sorted(
             (view_model(m, plain) for m in client.search_logged_models([experiment.experiment_id])), key=str
         ),
+        "registered": view_registered(client, plain),
     }
+
+
+def view_registered(client, plain):
+    models = client.search_registered_models()
+    seen = [(m.name, m.description, m.tags, m.aliases) for m in models]
+    for version in client.search_model_versions():
+        location = client.get_model_version_download_uri(version.name, version.version)
+        told = {k: v for k, v in vars(version).items() if "time" not in k and k not in ("_source", "_model_id")}
+        same = version.source == f"models:/{Path(location).parts[-2]}" and (Path(location) / "MLmodel").is_file()
+        seen.append(
+            (plain(str(told)), [v.name for v in client.search_model_versions(f"run_id='{version.run_id}'")], same)
+        )
+    return seen
 
 
 def view_run(client, run, plain):
@@ -160,6 +179,23 @@ def test_each_way_continues_what_the_other_began(both, toys):
         other.log(parent, batched(PARTS))
         other.end(parent, "FINISHED", 120.0)
         assert view(client, folder) == before
+
+
+def test_a_champion_is_not_its_own_challenger(both, toys):
+    for writer, client, _ in both.values():
+        parent = story(writer, toys)
+        client.set_registered_model_alias("toy é", "champion", "1")
+        client.delete_registered_model_alias("toy é", "challenger")
+        assert writer.challenge("toy é", parent, {}).aliases == ("champion",)
+        run_id = writer.begin(RunSpec("exp é", "sweep", "no model", "other"))
+        with pytest.raises(ModelError, match="has no model"):
+            writer.challenge("toy é", run_id, {})
+        writer.log(run_id, batched([Model(toys.constant().files(), metrics={})], 140.0))
+        made = writer.challenge("toy é", run_id, {})
+        assert (made.number, made.aliases) == (2, ("challenger",))
+        client.delete_model_version("toy é", "2")
+        writer.log(run_id, batched([Model(toys.constant().files(), metrics={})], 150.0))
+        assert writer.challenge("toy é", run_id, {}).number == 3
 
 
 def test_a_changed_param_of_a_continued_sweep_is_told(both):

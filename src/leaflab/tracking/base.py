@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -179,9 +180,12 @@ class Registry(ABC):
 class Tracking(ABC):
     """Contract: constructing one opens nothing; the store is made and migrated once, on first use."""
 
-    def warm(self) -> None:
-        """Begins to make the store in the background where there is none; a verb may call it before it reads data."""
-        return
+    def ahead(self) -> AbstractContextManager[None]:
+        """Makes a store that is not there beside the work done in this context, which then waits for nothing.
+
+        Leaving it waits until every run that ended inside is recorded.
+        """
+        return nullcontext()
 
     @abstractmethod
     def start(self, spec: RunSpec) -> Run:

@@ -15,6 +15,7 @@ from leaflab.tracking.address import artifact_place, is_server
 from leaflab.tracking.batch import Batch, Point, StoredModel, chunks
 from leaflab.tracking.places import local_path
 from leaflab.tracking.reading import newest_model
+from leaflab.tracking.registry import MlflowRegistry
 from leaflab.tracking.writer import (
     CONTINUES,
     KEY,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from leaflab.tracking.base import RunSpec, Status
     from leaflab.tracking.folder import ModelFolder
-    from leaflab.values import Artifact, Input
+    from leaflab.values import Artifact, Input, Version
 
 __all__ = ["ClientWriter"]
 
@@ -79,7 +80,7 @@ class ClientWriter(Writer):
             self._experiments[name] = found.experiment_id
         return self._experiments[name]
 
-    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None) -> str:
+    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None, run_id: str = "") -> str:
         experiment_id = self.experiment(spec.experiment)
         given = self.client.get_run(handed) if handed else None
         places = {experiment_id, given.info.experiment_id} if given else {experiment_id}
@@ -153,6 +154,9 @@ class ClientWriter(Writer):
                 model = self.client.get_logged_model(output.model_id)
                 if "mlflow.modelVersions" not in model.tags:
                     self.client.delete_logged_model(output.model_id)
+
+    def challenge(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
+        return MlflowRegistry(self.uri).challenge(name, run_id, tags)
 
     def end(self, run_id: str, status: Status, ended: float) -> None:
         self.client.set_terminated(run_id, status, int(ended * 1000))

@@ -21,7 +21,7 @@ from leaflab.tracking.schema import is_known
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["AWAY", "current", "locked", "opened", "quiet", "told"]
+__all__ = ["AWAY", "current", "locked", "made", "make_ahead", "making", "opened", "quiet", "told"]
 
 AWAY = "does not answer"
 """The rule of the error of a store that may yet come back."""
@@ -54,7 +54,7 @@ _BUSY_MS = 60_000
 _clients: dict[str, MlflowClient] = {}
 _opening = threading.RLock()
 _held: set[Path] = set()
-_makers: list[subprocess.Popen[bytes]] = []
+_makers: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def quiet() -> None:
@@ -77,24 +77,34 @@ def opened(uri: str) -> MlflowClient:
 
 def made(uri: str, file: Path) -> bool:
     """Makes or migrates a local store where need be; whether its tables are then the ones we write directly."""
+    if maker := _makers.get(uri):
+        maker.wait()
+        _makers.pop(uri, None)
     if not is_known(file):
         with locked(_lock_of(file)):
             if not is_known(file):  # another process may have made it while we waited
                 opened(uri)
-    while _makers:
-        _makers.pop().wait()
     return is_known(file)
 
 
 def make_ahead(uri: str) -> None:
-    """Begins to make a local store in a process of its own, so that it is there when the first run starts."""
+    """Begins to make a local store in a process of its own, which gives way to the work that goes on meanwhile."""
     file = sqlite_file(uri)
-    if file is None or file.exists():
+    if file is None or file.exists() or uri in _makers or not os.access(file.parent, os.W_OK):
         return
-    script = f"from pathlib import Path; from leaflab.tracking.opening import made; made({uri!r}, Path({str(file)!r}))"
+    script = (
+        "import os; os.nice(10); from pathlib import Path; from leaflab.tracking.opening import made;"
+        f" made({uri!r}, Path({str(file)!r}))"
+    )
     null = subprocess.DEVNULL
     words = [sys.executable, "-c", script]
-    _makers.append(subprocess.Popen(words, start_new_session=True, stdin=null, stdout=null, stderr=null))
+    _makers[uri] = subprocess.Popen(words, process_group=0, stdin=null, stdout=null, stderr=null)
+
+
+def making(uri: str) -> bool:
+    """Whether a process of ours makes this store just now."""
+    maker = _makers.get(uri)
+    return maker is not None and maker.poll() is None
 
 
 def _lock_of(file: Path) -> Path:

@@ -6,27 +6,25 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from leaflab.errors import TrackingError
 from leaflab.tracking.address import is_server, masked, sqlite_file
 from leaflab.tracking.base import RunSpec, Status
-from leaflab.tracking.batch import Batch
-from leaflab.tracking.opening import AWAY, told
-from leaflab.tracking.registry import MlflowRegistry
-from leaflab.tracking.spool import End, Op, Register, Spool, found
-from leaflab.tracking.writer import Child, Writer
+from leaflab.tracking.carrying import carried
+from leaflab.tracking.opening import AWAY, make_ahead, making, told
+from leaflab.tracking.spool import End, Op, Spool, found
+from leaflab.tracking.writer import Writer
 
 __all__ = ["Projector"]
 
 _log = logging.getLogger(__name__)
 _GROUP, _SERVER_GROUP, _LINGER = 32, 8, 0.15
 _FIRST_PAUSE, _LONGEST_PAUSE, _LAST_TRY = 0.5, 30.0, 3.0
-_NO = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST", "INVALID_STATE")
 
 
 class Projector:
@@ -49,6 +47,8 @@ class Projector:
         self._failing = 0.0
         self._error: TrackingError | None = None
         self._progress = 0.0
+        self._ahead = 0
+        self._later: list[Spool] = []
 
     @property
     def _store(self) -> str:
@@ -74,19 +74,15 @@ class Projector:
     def begin(self, spec: RunSpec, handed: str = "") -> Spool:
         """Opens a run and its spool; takes up what processes that died have left.
 
-        A server that is away holds nothing up: the run begins in its spool, and in the store when that answers.
+        A server that is away, or a local store that is being made, holds nothing up: the run begins in its spool, and
+        in the store when that is there.
 
         Raises:
             TrackingError: the store refuses, or cannot be written.
         """
         head: dict[str, Any] = {"uri": self._store, "experiment": spec.experiment, "name": spec.name}
-        try:
-            with told(self.uri):
-                head["run_id"] = self._open().begin(spec, handed)
-        except TrackingError as error:
-            if error.rule != AWAY or sqlite_file(self.uri):
-                raise
-            self._complain(error)
+        head["run_id"] = self._begun(spec, handed)
+        if not head["run_id"]:
             spec = spec if spec.key else replace(spec, key=uuid.uuid4().hex)  # begun twice, it is still one run
             head |= {"run_id": uuid.uuid4().hex, "spec": {**vars(spec), "tags": dict(spec.tags)}}
             head |= {"handed": handed, "started": time.time()}
@@ -94,6 +90,19 @@ class Projector:
         spool = Spool.create(self._root, head)
         self._attach(spool)
         return spool
+
+    def _begun(self, spec: RunSpec, handed: str) -> str:
+        """The run's id in the store; empty while that is being made, or does not answer."""
+        if making(self.uri):
+            return ""
+        try:
+            with told(self.uri):
+                return self._open().begin(spec, handed)
+        except TrackingError as error:
+            if error.rule != AWAY or sqlite_file(self.uri):
+                raise
+            self._complain(error)
+            return ""
 
     def finished(self, spool: Spool) -> frozenset[str]:
         """Keys of the children of a run that are recorded whole, as far as the store says."""
@@ -162,9 +171,28 @@ class Projector:
         patience = self.patience if self._failing else 2 * self.patience
         return now - asked > min(_LAST_TRY, self.patience) and (bool(dead) or silent > patience)
 
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Makes a store that is not there beside the work in here; leaving waits for the runs that ended in it."""
+        make_ahead(self.uri)
+        self._ahead += 1
+        try:
+            yield
+        finally:
+            self._ahead -= 1
+            while self._later:
+                self._let_go(self._later.pop(0))
+
     def end(self, spool: Spool, status: Status) -> bool:
-        """Ends a run and waits; False, with a word to the user, when the store has not taken everything."""
+        """Ends a run and waits for the store; whether that has taken everything."""
         self.put(spool, End(status, time.time()))
+        if self._ahead and making(self.uri):
+            self._later.append(spool)
+            return False
+        return self._let_go(spool)
+
+    def _let_go(self, spool: Spool) -> bool:
+        """Waits for the store; False, with a word to the user, when it has not taken everything."""
         sent = self.flush(spool)
         with self._changed:
             if spool in self._spools:
@@ -200,7 +228,8 @@ class Projector:
         while spool := self._next():
             try:
                 with told(self.uri):
-                    self._carry(spool, self.writer)
+                    for position in carried(spool, self.writer, _SERVER_GROUP if is_server(self.uri) else _GROUP):
+                        self._acknowledge(spool, position)
                 if self._failing:
                     _log.info("%s answers again.", masked(self.uri))
                 self._failing, self._error, pause = 0.0, None, _FIRST_PAUSE
@@ -209,6 +238,12 @@ class Projector:
                 with self._changed:
                     self._changed.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _acknowledge(self, spool: Spool, position: int) -> None:
+        with self._changed:
+            spool.ack(position)
+            self._progress = time.monotonic()
+            self._changed.notify_all()
 
     def _next(self) -> Spool | None:
         """The next spool with something to record; lingers a little so that trials travel together."""
@@ -229,62 +264,3 @@ class Projector:
         for spool in [s for s in self._spools if s.recovered and not s.waiting]:
             self._spools.remove(spool)
             spool.close(remove=True)
-
-    def _carry(self, spool: Spool, writer: Writer) -> None:
-        """Records the next operations of a spool and acknowledges them."""
-        if spool.unknown:
-            spool.begun(writer.begin(*spool.unknown))
-        for group in _groups(spool.read(_SERVER_GROUP if is_server(self.uri) else _GROUP)):
-            try:
-                self._apply(writer, spool, [op for op, _ in group])
-            except Exception as error:
-                if not _refused(error):
-                    raise
-                for op, _ in group:
-                    self._alone(writer, spool, op)
-            with self._changed:
-                spool.ack(group[-1][1])
-                self._progress = time.monotonic()
-                self._changed.notify_all()
-
-    def _apply(self, writer: Writer, spool: Spool, ops: list[Op]) -> None:
-        children = [op for op in ops if isinstance(op, Child)]
-        if children:
-            writer.children(spool.run_id, children)
-            return
-        for op in ops:
-            match op:
-                case Batch():
-                    writer.log(spool.run_id, op)
-                case Register(name, tags):
-                    MlflowRegistry(self.uri).challenge(name, spool.run_id, tags)
-                case End(status, at) if not spool.goes_on:
-                    writer.end(spool.run_id, status, at)
-
-    def _alone(self, writer: Writer, spool: Spool, op: Op) -> None:
-        """Records one operation, or sets it aside where the store will never have it."""
-        try:
-            self._apply(writer, spool, [op])
-        except Exception as error:
-            if not _refused(error):
-                raise
-            spool.refuse(op, str(error))
-            reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-            _log.warning("The store refuses a record of '%s' (%s); it is kept in .leaflab/spool/refused.",
-                         spool.head["name"], reason)  # fmt: skip
-
-
-def _groups(ops: Iterable[tuple[Op, int]]) -> Iterator[list[tuple[Op, int]]]:
-    """Neighbouring children together, everything else alone."""
-    for together, group in groupby(ops, key=lambda pair: isinstance(pair[0], Child)):
-        pairs = list(group)
-        yield from [pairs] if together else [[pair] for pair in pairs]
-
-
-def _refused(error: Exception) -> bool:
-    """Whether trying again is vain: the store said no to the record itself, and not to us or to the moment."""
-    code = getattr(error, "error_code", None)
-    if code is not None:
-        return code in _NO
-    own = type(error).__module__ == "builtins" and not isinstance(error, OSError)
-    return own or type(error).__name__ == "IntegrityError"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from leaflab.errors import ModelError
 from leaflab.identity import fold
 from leaflab.tracking.base import Registry
-from leaflab.tracking.batch import legal
 from leaflab.tracking.opening import current, opened, told
 from leaflab.tracking.places import local_path
 from leaflab.tracking.reading import example_of, loaded, newest_model
+from leaflab.tracking.writer import version_tags
 from leaflab.values import Version
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class MlflowRegistry(Registry):
             shown = {m.key: f"{m.value:.6g}" for m in model.metrics or ()}
             with current(self.address):
                 made = client.create_model_version(
-                    name, f"models:/{model.model_id}", run_id, _legal({**shown, **tags}), model_id=model.model_id
+                    name, f"models:/{model.model_id}", run_id, version_tags({**shown, **tags}), model_id=model.model_id
                 )
             return self._one(name, int(made.version))
 
@@ -115,7 +115,7 @@ class MlflowRegistry(Registry):
 
     def tag(self, name: str, number: int | None, tags: Mapping[str, str]) -> None:
         with told(self.address):
-            for key, value in _legal(tags).items():
+            for key, value in version_tags(tags).items():
                 if number is None:
                     self._client.set_registered_model_tag(name, key, value)
                 else:
@@ -176,10 +176,6 @@ class MlflowRegistry(Registry):
 
     def _one(self, name: str, number: int) -> Version:
         return _version(self._client.get_model_version(name, str(number)))
-
-
-def _legal(tags: Mapping[str, str]) -> dict[str, str]:
-    return {legal(key): str(value)[:100_000] for key, value in tags.items()}
 
 
 def _version(made: Any, aliases: list[str] | None = None) -> Version:

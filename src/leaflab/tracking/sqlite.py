@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,11 +23,13 @@ from leaflab.tracking.keeping import reclaim, spares
 from leaflab.tracking.places import local_path
 from leaflab.tracking.rows import Place, Rows
 from leaflab.tracking.schema import connected
+from leaflab.tracking.versions import challenge
 from leaflab.tracking.writer import CONTINUES, KEY, KIND, PARENT, VERB, Child, Writer, deleted, put_files, tags_of
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import RunSpec, Status
     from leaflab.tracking.folder import ModelFolder
+    from leaflab.values import Version
 
 __all__ = ["SqliteWriter"]
 
@@ -48,7 +50,7 @@ class SqliteWriter(Writer):
     _children: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     _mine: threading.local = field(default_factory=threading.local)
 
-    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None) -> str:
+    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None, run_id: str = "") -> str:
         with self._transaction() as connection:
             experiment_id, location = self._experiment(connection, spec.experiment)
             given = self._place(connection, handed) if handed else None
@@ -57,7 +59,7 @@ class SqliteWriter(Writer):
             if given and known and known != handed:
                 rows.tags(handed, {CONTINUES: known, VERB: spec.verb})
                 rows.ended.append(("FINISHED", _now(), handed))
-            run_id = known or handed or uuid.uuid4().hex
+            run_id = known or handed or run_id or uuid.uuid4().hex
             if known or given:
                 rows.reopened.append(("RUNNING", spec.name, run_id))
             else:
@@ -114,6 +116,10 @@ class SqliteWriter(Writer):
 
     def thin(self, parent: str, keep: int) -> None:
         reclaim(self.file, list(spares(self.file, keep, parent)))
+
+    def challenge(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
+        with self._transaction() as connection:
+            return challenge(connection, name, run_id, tags)
 
     def end(self, run_id: str, status: Status, ended: float) -> None:
         self._write(Rows(ended=[(status, int(ended * 1000), run_id)]))

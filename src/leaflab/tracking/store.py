@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from leaflab.tracking.client import ClientWriter
 from leaflab.tracking.facts import surroundings
 from leaflab.tracking.folder import ModelFolder
 from leaflab.tracking.keeping import Keeper, Models
-from leaflab.tracking.opening import AWAY, made, make_ahead, opened, told
+from leaflab.tracking.opening import AWAY, made, opened, told
 from leaflab.tracking.projection import Projector
 from leaflab.tracking.reading import fetched, fetched_record, loaded, newest_model, searched
 from leaflab.tracking.registry import MlflowRegistry
@@ -77,7 +78,8 @@ class MlflowRun(Run):
     def register(self, name: str, tags: Mapping[str, str]) -> Version | None:
         try:
             if self._projector.flush(self._spool):
-                return MlflowRegistry(self._projector.uri).challenge(name, self.id, tags)
+                with told(self._projector.uri):
+                    return self._projector.writer.challenge(name, self.id, tags)
         except TrackingError as error:
             if error.rule != AWAY:
                 raise
@@ -126,8 +128,8 @@ class MlflowTracking(Tracking):
     def uri(self) -> str:
         return masked(self._uri)
 
-    def warm(self) -> None:
-        make_ahead(self._uri)
+    def ahead(self) -> AbstractContextManager[None]:
+        return self.projector.ahead()
 
     def start(self, spec: RunSpec) -> Run:
         handed = os.environ.pop("MLFLOW_RUN_ID", "") if spec.adopt else ""

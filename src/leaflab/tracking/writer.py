@@ -16,9 +16,9 @@ from leaflab.tracking.batch import Batch, Point, StoredModel, legal, shortened, 
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import RunSpec, Status
-    from leaflab.values import Artifact, Input
+    from leaflab.values import Artifact, Input, Version
 
-__all__ = ["CONTINUES", "KEY", "KIND", "PARENT", "VERB", "Child", "Writer"]
+__all__ = ["CONTINUES", "KEY", "KIND", "PARENT", "VERB", "Child", "Writer", "version_tags"]
 
 KEY, VERB, PARENT, CONTINUES = "leaflab.key", "leaflab.verb", "mlflow.parentRunId", "leaflab.continues"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -45,10 +45,11 @@ class Writer(ABC):
     pulse: Callable[[], None] = staticmethod(lambda: None)
 
     @abstractmethod
-    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None) -> str:
+    def begin(self, spec: RunSpec, handed: str = "", started: float | None = None, run_id: str = "") -> str:
         """Creates a RUNNING run, reopens the one with the same key, or takes over the one handed to us; its id.
 
-        `started` is in seconds since the epoch, now where it is not given.
+        `started` is in seconds since the epoch, now where it is not given. A new run gets the id `run_id` where the
+        store lets us choose.
         """
 
     @abstractmethod
@@ -72,6 +73,10 @@ class Writer(ABC):
         """Removes the models of a sweep's trials beyond the best `keep`; the sweep's `leaflab.metric` ranks them."""
 
     @abstractmethod
+    def challenge(self, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
+        """Registers the newest model of a run and makes it the challenger, unless it is the champion."""
+
+    @abstractmethod
     def end(self, run_id: str, status: Status, ended: float) -> None:
         """Ends a run."""
 
@@ -87,6 +92,11 @@ def tags_of(spec: RunSpec) -> dict[str, str]:
 def model_tags(tags: Mapping[str, str], model: StoredModel) -> dict[str, str]:
     """A model's tags: its run's, so that models are filtered as runs are, and its own key."""
     return {k: v for k, v in tags.items() if k.startswith("leaflab.")} | {KEY: model.uid}
+
+
+def version_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags that a registered version can carry."""
+    return {legal(key): str(value)[:100_000] for key, value in tags.items()}
 
 
 def model_params(model: StoredModel) -> dict[str, str]:

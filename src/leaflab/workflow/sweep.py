@@ -40,8 +40,11 @@ def sweep(lab: Lab, dataset: Dataset | None = None) -> Swept:
         Interrupted: stopped twice, or before there was a model.
     """
     lab.executor.warm()
-    lab.tracking.warm()
-    dataset = dataset or prepare(lab)
+    with lab.tracking.ahead():
+        return _recorded(lab, dataset or prepare(lab))
+
+
+def _recorded(lab: Lab, dataset: Dataset) -> Swept:
     identity = generation(lab.folder / "sweeps", sweep_id(lab, dataset), anew=getattr(lab.search, "fresh", False))
     spec = RunSpec(
         experiment=lab.name,
