@@ -35,6 +35,19 @@ def test_chunks_do_not_matter(size: int) -> None:
     assert digest(pa.Table.from_batches(TABLE.to_batches(max_chunksize=size))) == digest(TABLE)
 
 
+@pytest.mark.parametrize("new", TABLE.column_names)
+def test_a_digest_goes_on_under_more_columns(new: str) -> None:
+    old = TABLE.drop_columns([new])
+    so_far = Digester(old.schema)
+    so_far.update(old.slice(0, 2).combine_chunks().to_batches()[0])
+    wide = pa.schema([*old.schema, TABLE.schema.field(new)])
+    further = so_far.widened(wide)
+    further.update(TABLE.select(wide.names).slice(2).combine_chunks().to_batches()[0])
+    rows = old.append_column(new, pa.concat_arrays([pa.nulls(2, wide.field(new).type), *TABLE.column(new)[2:].chunks]))
+    assert further.result() == digest(rows)
+    assert so_far.result() == digest(old.slice(0, 2))
+
+
 def test_slices_are_read_at_their_offset() -> None:
     for start in range(4):
         assert digest(TABLE.slice(start, 1)) == digest(TABLE.take([start]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Digest", "Digester", "column_hashes", "digest", "fold", "hex_ids", "mixed", "row_hashes", "row_ids"]
 
 _LENGTH = 32
+_CHUNK = 1 << 16
 
 
 def fold(facts: Mapping[str, Any]) -> str:
@@ -64,6 +66,15 @@ class Digester:
             column.update(array)
         self._rows += batch.num_rows
 
+    def widened(self, schema: pa.Schema) -> Digester:
+        """A copy that goes on by itself, under a schema that may have more columns at its end, null so far."""
+        wide = Digester(schema)
+        wide._columns[: len(self._columns)] = [column.copy() for column in self._columns]
+        wide._rows = self._rows
+        for column in wide._columns[len(self._columns) :]:
+            column.skip(self._rows)
+        return wide
+
     def result(self) -> Digest:
         """The digest of all rows so far."""
         ends = [column.end(self._rows) for column in self._columns]
@@ -81,7 +92,7 @@ def digest(table: pa.Table) -> Digest:
     True
     """
     digester = Digester(table.schema)
-    for batch in table.to_batches(max_chunksize=1 << 16):
+    for batch in table.to_batches(max_chunksize=_CHUNK):
         digester.update(batch)
     return digester.result()
 
@@ -94,6 +105,19 @@ class _Column:
         self.nulls, self.values, self.bytes = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
         self.children = [_Column(child) for child in _child_types(self.kind)]
         self.rows = 0
+
+    def copy(self) -> _Column:
+        made = copy(self)
+        made.nulls, made.values, made.bytes = self.nulls.copy(), self.values.copy(), self.bytes.copy()
+        made.children = [child.copy() for child in self.children]
+        return made
+
+    def skip(self, rows: int) -> None:
+        """Takes rows without a value."""
+        import pyarrow as pa
+
+        for start in range(0, rows, _CHUNK):
+            self.update(pa.nulls(min(_CHUNK, rows - start), self.kind))
 
     def update(self, array: Any) -> None:
         import numpy as np

@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from leaflab.errors import LakeError
 from leaflab.identity import digest
 from leaflab.lake.delta import Delta
+from leaflab.lake.growing import Growing
 
 TABLE = pa.table({"a": [1, None, 3], "price (€), [net]": ["x", "", None]})
 
@@ -135,6 +136,71 @@ def test_the_digest_of_an_appended_version_is_computed_once(lake: Delta, monkeyp
     assert lake.digest(lake.current("raw/t")) == found
 
 
+def test_a_growing_digest_is_in_every_version_and_reads_no_row_again(
+    lake: Delta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growing, more = Growing(), pa.table({"a": [7], "new": [0.5]})
+    lake.write("raw/t", TABLE, mode="append", digest=growing)
+    monkeypatch.setattr(Delta, "stream", None)
+    lake.write("raw/t", TABLE, mode="append", digest=growing)
+    lake.write("raw/t", more, mode="append", digest=growing, meta={"uri": "here", "mark": 3}, new_columns="add")
+    monkeypatch.undo()
+    known = lake.versions("raw/t")
+    assert [v.digest for v in known] == [digest(lake.read("raw/t", v.version)).table for v in known]
+    assert [v.rows for v in known] == [3, 6, 6, 7]
+    assert (known[2].meta["uri"], known[2].meta["columns added"], known[2].meta["rows in"]) == ("here", ["new"], 0)
+    assert "mark" not in known[2].meta
+
+
+def test_a_growing_digest_takes_in_what_another_writer_added(lake: Delta) -> None:
+    growing = Growing()
+    lake.write("raw/t", TABLE, mode="append", digest=growing)
+    lake.write("raw/t", pa.table({"a": [4]}), mode="append")
+    version = lake.write("raw/t", TABLE, mode="append", digest=growing)
+    assert version.digest == digest(lake.read("raw/t")).table
+
+
+def test_a_growing_digest_that_another_writer_overtakes_is_left_out(lake: Delta) -> None:
+    growing = Growing()
+    lake.write("raw/t", TABLE, mode="append", digest=growing)
+
+    def overtaken() -> Iterator[pa.RecordBatch]:
+        Delta(path=lake.path).write("raw/t", pa.table({"a": [4]}), mode="append")
+        yield from TABLE.to_batches()
+
+    stream = pa.RecordBatchReader.from_batches(TABLE.schema, overtaken())
+    assert lake.write("raw/t", stream, mode="append", digest=growing).digest == ""
+    version = lake.write("raw/t", TABLE, mode="append", digest=growing)
+    assert version.digest == digest(lake.read("raw/t")).table
+    assert lake.read("raw/t").num_rows == 3 + 1 + 3 + 3
+
+
+def test_rows_that_a_clock_set_back_puts_first_get_no_digest_of_the_order_they_came_in(
+    lake: Delta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growing = Growing()
+    lake.write("raw/t", TABLE, mode="append", digest=growing)
+    monkeypatch.setattr(time, "time_ns", lambda: 10**18)
+    version = lake.write("raw/t", pa.table({"a": [4]}), mode="append", digest=growing)
+    assert version.digest == ""
+    assert lake.digest(version) == digest(lake.read("raw/t")).table
+    version = lake.write("raw/t", pa.table({"a": [5]}), mode="append", digest=growing)
+    assert version.digest in ("", digest(lake.read("raw/t")).table)
+
+
+def test_an_append_that_fails_halfway_adds_no_column(lake: Delta) -> None:
+    lake.write("raw/t", TABLE)
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from pa.table({"new": [1]}).to_batches()
+        raise OSError("the source broke off")
+
+    stream = pa.RecordBatchReader.from_batches(pa.schema([("new", pa.int64())]), broken())
+    with pytest.raises(LakeError, match=r"broke off"):
+        lake.write("raw/t", stream, mode="append", new_columns="add")
+    assert len(lake.versions("raw/t")) == 1
+
+
 @pytest.mark.parametrize(
     "array",
     [
@@ -229,6 +295,7 @@ def test_any_delta_reader_opens_it(lake: Delta) -> None:
 _WRITER = """
 import sys, pyarrow as pa
 from leaflab.lake.delta import Delta
+from leaflab.lake.growing import Growing
 lake, who, mode = Delta(path=sys.argv[1]), sys.argv[2], sys.argv[3]
 for i in range(8):
     lake.write("raw/t", pa.table({"who": [f"{who}-{i}"]}), mode=mode)
@@ -253,6 +320,7 @@ def test_two_writers_at_once_both_land(lake: Delta, mode: str) -> None:
 _RACER = """
 import sys, time, pyarrow as pa
 from leaflab.lake.delta import Delta
+from leaflab.lake.growing import Growing
 lake, who, start = Delta(path=sys.argv[1]), sys.argv[2], float(sys.argv[3])
 for i in range(30):
     while time.time() < start + 0.2 * i:
@@ -272,6 +340,7 @@ def test_two_first_writes_at_the_same_moment_both_land(lake: Delta) -> None:
 _SLOW = """
 import sys, time, pyarrow as pa
 from leaflab.lake.delta import Delta
+from leaflab.lake.growing import Growing
 def batches():
     while True:
         yield pa.record_batch({"a": list(range(100000)), "b": [n % 3 for n in range(100000)]})
@@ -332,6 +401,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 from leaflab.errors import LakeError
 from leaflab.identity import digest
 from leaflab.lake.delta import Delta
+from leaflab.lake.growing import Growing
 import random
 try:
     Delta(path=sys.argv[1]).write("raw/t", pa.table({"a": [random.random() for _ in range(200_000)]}))

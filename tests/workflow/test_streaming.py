@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from leaflab.errors import SourceError
+from leaflab.identity import digest
 from leaflab.lake.delta import Delta
 from leaflab.source.mqtt import Mqtt
 from leaflab.tracking.memory import Memory
@@ -124,9 +125,10 @@ def lab(tmp_path: Path, brokers: Brokers) -> Callable[..., Lab]:
 
 
 def later(seconds: float, *calls: Callable[[], Any]) -> threading.Thread:
-    """Runs calls one after another once some time has passed."""
+    """Runs calls one after another once the collector is connected and some time has passed."""
 
     def run() -> None:
+        _until(lambda: any(thread.name == "leaflab-spool" for thread in threading.enumerate()))
         time.sleep(seconds)
         for call in calls:
             call()
@@ -176,6 +178,28 @@ def test_new_fields_become_columns_unless_refused(lab: Any, sensor: Any) -> None
     raw = collect(lab(seconds=3))
     thread.join()
     assert [row["h"] for row in raw.table.to_pylist()] == [None, 5.0]
+
+
+def test_every_version_tells_where_its_rows_came_from(lab: Any, sensor: Any) -> None:
+    def row(i: int, **more: float) -> dict[str, float]:
+        return {"timestamp": i, "t": 1.0, **more}
+
+    sent = ["no row", row(1), row(1), "none", row(2), row(3, h=1.0)]
+    thread = later(0.5, *(lambda p=p: (sensor("plant/1", p), time.sleep(0.5)) for p in sent))
+    made = lab(seconds=5)
+    raw = collect(made)
+    thread.join()
+    known = made.lake.versions("raw/plant")
+    assert [v.digest for v in known] == [digest(made.lake.read("raw/plant", v.version)).table for v in known]
+    assert known[-1].digest == raw.digest
+    for version in known:
+        assert version.meta["uri"] == raw.uri
+        assert "@" in version.meta["who"]
+        assert set(version.meta["schema"]) <= {"topic", "timestamp", "t", "h"}
+    assert sum(v.meta["rows in"] for v in known) == len(sent)
+    assert sum(v.meta["quarantined"] for v in known) == raw.quarantined == 2
+    assert sum(v.meta.get("repeated", 0) for v in known) == 1
+    assert known[-1].rows == 3
 
 
 @pytest.fixture
@@ -293,7 +317,8 @@ def test_kill_nine_loses_and_doubles_nothing(home: Path, lasting: Any, mosquitto
     lake = Delta(path=str(home / "lake"))
     collector = _collector(mosquitto)
     publishing = threading.Thread(target=lambda: [lasting("plant/room", row) for row in rows])
-    time.sleep(3)
+    _until(lambda: any((home / ".leaflab/spool/plant").glob("*.spool")))  # opened before the broker is asked
+    time.sleep(2)
     publishing.start()
     for _ in range(3):
         before = lake.versions("raw/plant")
@@ -307,5 +332,7 @@ def test_kill_nine_loses_and_doubles_nothing(home: Path, lasting: Any, mosquitto
     out, err = collector.communicate(timeout=60)
     assert collector.returncode == 0, err
     assert "raw/plant version" in out
+    assert all(version.digest for version in lake.versions("raw/plant"))
+    assert lake.current("raw/plant").digest == digest(lake.read("raw/plant")).table
     times = lake.read("raw/plant").column("timestamp").to_pylist()
     assert len(times) == len(set(times)) == len({r["timestamp"] for r in rows})

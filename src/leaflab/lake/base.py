@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from leaflab.lake.growing import Growing
+
 __all__ = ["Lake", "TableVersion"]
 
 
@@ -55,7 +57,7 @@ class Lake(ABC):
         data: pa.Table | pa.RecordBatchReader,
         *,
         mode: Literal["overwrite", "append"] = "overwrite",
-        digest: str = "",
+        digest: str | Growing = "",
         meta: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
         new_columns: Literal["add", "refuse"] = "refuse",
     ) -> TableVersion:
@@ -65,7 +67,8 @@ class Lake(ABC):
             name: the table.
             data: the rows; a stream is drawn once and never held whole.
             mode: "append" keeps the rows that are there; a column that the new rows lack is null in them.
-            digest: content digest of `data`; "" to have it computed ("overwrite"), or left out ("append").
+            digest: content digest of the version; "" to have it computed ("overwrite"), or left out ("append"), where
+                a `Growing` has it computed too.
             meta: what to record with the version; a function is called once all rows are drawn.
             new_columns: what an append does with columns the table lacks; they are null in older rows.
 
@@ -91,11 +94,15 @@ class Lake(ABC):
         """The content digest of a version; where it was not computed yet, its rows are read for it."""
         if version.digest:
             return version.digest
+        return self.digester(version).result().table
+
+    def digester(self, version: TableVersion) -> Digester:
+        """What has seen all rows of a version."""
         stream = self.stream(version.name, version.version)
         digester = Digester(stream.schema)
         for batch in stream:
             digester.update(batch)
-        return digester.result().table
+        return digester
 
     @abstractmethod
     def versions(self, name: str) -> list[TableVersion]:

@@ -88,7 +88,7 @@ def compact(lake: Delta, name: str) -> TableVersion:
         stream = lake.stream(name, table.version())
         staged = stage(store.files(name), stream.schema, stream, divided_by(table))
         meta = {**before.meta, "compacted": before.version}
-        return lake.commit(name, staged, "overwrite", {"digest": staged.digest.table, "meta": meta}, onto=table)
+        return lake.commit(name, staged, "overwrite", {"digest": staged.digest, "meta": meta}, onto=table)
 
 
 def _logged(lake: Delta, name: str) -> tuple[set[str], dict[str, float]]:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from leaflab.errors import LakeError
 from leaflab.lake.base import Lake, TableVersion
+from leaflab.lake.growing import Growing
 from leaflab.lake.store import Store, actions, divided_by
 from leaflab.option import option
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
 
+    from leaflab.identity import Digester
     from leaflab.lake.staging import Staged
 
 __all__ = ["Delta"]
@@ -68,44 +70,50 @@ class Delta(Lake):
         data: pa.Table | pa.RecordBatchReader,
         *,
         mode: Literal["overwrite", "append"] = "overwrite",
-        digest: str = "",
+        digest: str | Growing = "",
         meta: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
         new_columns: Literal["add", "refuse"] = "refuse",
     ) -> TableVersion:
         import pyarrow as pa
 
-        from leaflab.lake.staging import stage
-        from leaflab.lake.types import kept, kept_schema
+        from leaflab.lake.types import joined, kept_schema
 
         store = self.store
         with store.failures(name, "written"):
-            newest = store.newest(name)
-            schema = kept_schema(data.schema, name)
-            columns = self._division(name, schema, mode)
-            same = newest if mode == "overwrite" and store.division(name) == columns else None
+            table = store.open(name)
+            newest = table and store.newest(name, table)
+            schema, added = kept_schema(data.schema, name), pa.schema([])
+            columns = self._division(name, schema, mode, table)
+            same = newest if table and mode == "overwrite" and divided_by(table) == columns else None
             if digest and same and same.digest == digest:
                 return same
-            if mode == "append" and newest:
-                schema = self._widened(name, schema, new_columns)
-            batches = data.to_batches() if isinstance(data, pa.Table) else data
-            try:
-                staged = stage(store.files(name), schema, kept(batches, schema), columns)
-            except BaseException:
-                store.tidy(name)
-                raise
-            given = digest if not columns else ""  # the rows of a divided table change their order
-            found = given or ("" if mode == "append" else staged.digest.table)
+            if table and mode == "append":
+                schema, added = joined(pa.schema(table.schema().to_arrow()), schema, name, new_columns)
+            grows = digest if isinstance(digest, Growing) and not columns else None
+            so_far = grows.upto(self, newest).widened(schema) if grows and newest else None
+            wide = so_far.result().table if so_far and added else ""
+            staged = self._staged(name, schema, data, columns, so_far)
+            given = digest if isinstance(digest, str) and not columns else ""  # dividing changes the order of rows
+            found = given or (staged.digest if mode == "overwrite" or (grows and staged.follows(table)) else "")
             if same and same.digest == found:
                 staged.drop()
                 return same
-            said = (meta() if callable(meta) else meta) or {}
-            return self.commit(name, staged, mode, {"digest": found, "meta": dict(said)})
+            said = dict((meta() if callable(meta) else meta) or {})
+            if table and added:
+                self._widen(name, table, added, said, wide)
+            if grows:
+                staged.onto = -1 if newest is None else newest.version + bool(added)
+            version = self.commit(name, staged, mode, {"digest": found, "meta": said})
+            if grows and version.digest:
+                grows.stands(version.version, staged.digester)
+            return version
 
-    def _division(self, name: str, schema: pa.Schema, mode: str) -> tuple[str, ...]:
+    def _division(self, name: str, schema: pa.Schema, mode: str, table: DeltaTable | None) -> tuple[str, ...]:
         """The columns that a write divides a table by: those that are asked for, else those it is divided by."""
         from leaflab.lake.division import checked
 
-        has, asked = self.store.division(name), self.partition_by if name.startswith("raw/") else None
+        has = None if table is None else divided_by(table)
+        asked = self.partition_by if name.startswith("raw/") else None
         columns = has or () if asked is None else tuple(asked)
         if mode == "overwrite" or has is None:
             return checked(columns, schema, name)
@@ -116,20 +124,38 @@ class Delta(Lake):
             )
         return columns
 
-    def _widened(self, name: str, new: pa.Schema, new_columns: str) -> pa.Schema:
-        """The schema of a table with rows of a new schema appended; columns are added to the table where allowed."""
+    def _staged(
+        self,
+        name: str,
+        schema: pa.Schema,
+        data: pa.Table | pa.RecordBatchReader,
+        columns: Sequence[str],
+        so_far: Digester | None,
+    ) -> Staged:
+        """The rows in files that are not part of the table yet."""
         import pyarrow as pa
+
+        from leaflab.lake.staging import stage
+        from leaflab.lake.types import kept
+
+        batches = data.to_batches() if isinstance(data, pa.Table) else data
+        try:
+            return stage(self.store.files(name), schema, kept(batches, schema), columns, so_far)
+        except BaseException:
+            self.store.tidy(name)
+            raise
+
+    def _widen(self, name: str, table: DeltaTable, added: pa.Schema, said: Mapping[str, Any], digest: str) -> None:
+        """Gives a table more columns, as a version of its own; a mark in what the writer said is of rows to come."""
         from deltalake import CommitProperties, Schema
 
-        from leaflab.lake.types import joined
-
-        table = self.store.must_open(name)
-        schema, added = joined(pa.schema(table.schema().to_arrow()), new, name, new_columns)
-        if added:
-            note = {"mode": "append", "added": 0, "meta": {"columns added": added.names}}
-            fields: list[Any] = Schema.from_arrow(added).fields
-            table.alter.add_columns(fields, commit_properties=CommitProperties({"leaflab": json.dumps(note)}))
-        return schema
+        due = table.version() + 1
+        meta = {key: value for key, value in said.items() if key != "mark"} | {"rows in": 0, "quarantined": 0}
+        note = {"mode": "append", "added": 0, "meta": meta | {"columns added": added.names}}
+        fields: list[Any] = Schema.from_arrow(added).fields
+        table.alter.add_columns(fields, commit_properties=CommitProperties({"leaflab": json.dumps(note, default=str)}))
+        if digest and table.version() == due:
+            self.store.remember(TableVersion(name, due, 0), digest)
 
     def commit(
         self, name: str, staged: Staged, mode: str, facts: Mapping[str, Any], onto: DeltaTable | None = None
@@ -149,8 +175,11 @@ class Delta(Lake):
         note = {"id": ours, "mode": mode, "added": staged.rows, "size": staged.size, **facts}
         try:
             for attempt in range(1 if onto else _ATTEMPTS):
+                table = onto or self.store.open(name)
+                if staged.onto not in (None, -1 if table is None else table.version()):
+                    note["digest"], staged.onto = "", None  # another writer's rows lie in between
                 try:
-                    self._named(name, staged, mode, note, onto or self.store.open(name))
+                    self._named(name, staged, mode, note, table)
                     break
                 except DeltaError:
                     if onto or attempt == _ATTEMPTS - 1:
@@ -168,8 +197,9 @@ class Delta(Lake):
         from deltalake import CommitProperties, Schema
         from deltalake.transaction import create_table_with_add_actions
 
-        # deltalake's own retry of an overwrite keeps what another writer added in between: it must not retry
-        retries = None if mode == "append" else 0
+        # deltalake's own retry of an overwrite keeps what another writer added in between: it must not retry, nor may
+        # it where a digest is of what was there before
+        retries = None if mode == "append" and staged.onto is None else 0
         said = CommitProperties({"leaflab": json.dumps(note, default=str)}, max_commit_retries=retries)
         schema, has = Schema.from_arrow(staged.schema), None if table is None else divided_by(table)
         if table is not None and has == staged.columns:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from leaflab.identity import Digest, Digester
+from leaflab.identity import Digester
 from leaflab.lake import division
+from leaflab.lake.store import actions
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from deltalake import DeltaTable
     from deltalake.transaction import AddAction
     from pyarrow.fs import FileSystem
 
@@ -26,15 +28,37 @@ _BUFFER = 256 << 20  # bytes of a divided table that wait until each part's rows
 
 @dataclass
 class Staged:
-    """Files written beside a table's own, and what went into them."""
+    """Files written beside a table's own, and what went into them.
+
+    Args:
+        files: the table's folder.
+        schema: of the rows.
+        columns: what they are divided by.
+        digester: what has seen the rows, and perhaps those that were there before.
+        actions: the files.
+        rows: in the files.
+        size: of the files, in bytes.
+        onto: the version whose rows the digester has seen before; -1 for none yet, None where that does not matter.
+    """
 
     files: FileSystem
     schema: pa.Schema
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...]
+    digester: Digester
     actions: list[AddAction] = field(default_factory=list)
-    digest: Digest = field(default_factory=lambda: Digest(""))
     rows: int = 0
     size: int = 0
+    onto: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of all rows that the digester has seen."""
+        return self.digester.result().table
+
+    def follows(self, table: DeltaTable | None) -> bool:
+        """Whether its rows are read after those of a table: files are named by the clock, which may step back."""
+        there = actions(table).column("path").to_pylist() if table else ()
+        return max(there, default="") < min(action.path for action in self.actions)
 
     def drop(self) -> None:
         """Removes the files: they were not committed."""
@@ -44,24 +68,29 @@ class Staged:
 
 
 def stage(
-    files: FileSystem, schema: pa.Schema, batches: Iterable[pa.RecordBatch], columns: Sequence[str] = ()
+    files: FileSystem,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[str] = (),
+    so_far: Digester | None = None,
 ) -> Staged:
     """Writes batches to new files in row order; on any failure what was written is removed again.
 
     Names sort in the order of rows, within one call and between calls, so that a read gives rows back in the order
-    they were written; with `columns` to divide by, part by part.
+    they were written; with `columns` to divide by, part by part. The digest goes on from `so_far`.
 
     Raises:
         LakeError: the table cannot be divided by these columns.
     """
-    staged = Staged(files, schema, tuple(columns))
-    digester = Digester(schema)
+    digester = so_far or Digester(schema)
+    staged = Staged(files, schema, tuple(columns), digester)
     writer = _Divider(staged, schema, columns) if columns else _Writer(staged, schema)
     try:
         for batch in batches:
             if not columns:
                 digester.update(batch)
             writer.write(batch)
+            staged.rows += batch.num_rows
         writer.close()
         for batch in writer.again():
             digester.update(batch)
@@ -69,8 +98,6 @@ def stage(
         writer.abandon()
         staged.drop()
         raise
-    staged.digest = digester.result()
-    staged.rows = staged.digest.rows
     return staged
 
 

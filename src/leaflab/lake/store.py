@@ -139,9 +139,9 @@ class Store:
             found.append(_version(name, entry, rows, size, digests))
         return found
 
-    def newest(self, name: str) -> TableVersion | None:
-        """The newest version of a table, told without reading its whole log; None where there is no table."""
-        table = self.open(name)
+    def newest(self, name: str, table: DeltaTable | None = None) -> TableVersion | None:
+        """The newest version of a table (that which is open), told without its whole log; None where there is none."""
+        table = table or self.open(name)
         if table is None:
             return None
         size = sum(actions(table).column("size_bytes").to_pylist())
@@ -172,8 +172,11 @@ class Store:
         for pause in (0.0, *_LOOK_AGAIN):
             time.sleep(pause)
             table = self.open(name)
-            log = [] if table is None else table.history()
-            at = next((entry["version"] for entry in log if note_of(entry).get("id") == ours), None)
+            if table is None:
+                continue
+            if note_of(table.history(1)[0]).get("id") == ours:
+                return self.newest(name, table)
+            at = next((entry["version"] for entry in table.history() if note_of(entry).get("id") == ours), None)
             if found := next((version for version in self.versions(name) if version.version == at), None):
                 return found
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
 from leaflab.identity import fold
+from leaflab.lake.growing import Growing
 from leaflab.source.base import Stream
 from leaflab.workflow.collecting import alone, keep_media, lineage, raw_of, reading_on, record, set_aside
 
@@ -92,7 +93,8 @@ def _write(lab: Lab, name: str, reading: Reading, before: TableVersion | None) -
     stream = pa.RecordBatchReader.from_batches(reading.schema, batches())
     lake, how = lab.lake.divided(lab.collect.parts), lab.collect
     mode: Any = how.mode
-    return lake.write(name, stream, mode=mode, meta=meta, new_columns=how.new_columns)
+    digest: Any = Growing() if how.mode == "append" else ""
+    return lake.write(name, stream, mode=mode, digest=digest, meta=meta, new_columns=how.new_columns)
 
 
 def _quarantine(lab: Lab, reading: Reading) -> None:

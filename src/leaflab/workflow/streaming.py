@@ -6,12 +6,14 @@ import logging
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
+from leaflab.lake.growing import Growing
 from leaflab.source.feed import Drawn, Feed
 from leaflab.source.spool import Spool
 from leaflab.workflow.collecting import alone, last_mark, lineage, raw_of, record, set_aside
@@ -29,13 +31,15 @@ _KNOWN_ROWS = 1_000_000
 
 @dataclass
 class _Tally:
-    """What this collect saw."""
+    """What this collect saw, what of it no version tells of yet, and the digest of the table as it grows."""
 
     messages: int = 0
     rows: int = 0
     bad: int = 0
     late: int = 0
     repeated: int = 0
+    since: Counter[str] = field(default_factory=Counter)
+    digest: Growing = field(default_factory=Growing)
 
     def add(self, drawn: Drawn, seconds: float) -> None:
         self.messages += drawn.messages
@@ -141,12 +145,16 @@ def _flush(lab: Lab, source: Stream, feed: Feed, tally: _Tally) -> bool:
     fresh = [bad for bad in drawn.bad if bad.line > aside.get("messages", 0)]
     if fresh:
         set_aside(lab, fresh, source.uri, {"mark": drawn.mark})
+    since = tally.since
+    since.update(messages=drawn.messages, bad=len(drawn.bad), repeated=drawn.repeated)
     if drawn.rows is not None:
         units = source.payload.units
         more = {"mark": drawn.mark, **({"units": units} if units else {})}
-        meta = lineage(source.uri, drawn.rows.schema, drawn.rows.num_rows, len(drawn.bad), **more)
+        more |= {"rows in": since["messages"], "repeated": since["repeated"]}
+        meta = lineage(source.uri, drawn.rows.schema, drawn.rows.num_rows, since["bad"], **more)
         lake = lab.lake.divided(lab.collect.parts)
-        lake.write(f"raw/{name}", drawn.rows, mode="append", meta=meta, new_columns="add")
+        lake.write(f"raw/{name}", drawn.rows, mode="append", digest=tally.digest, meta=meta, new_columns="add")
+        since.clear()
         feed.done()
     tally.add(drawn, max(time.monotonic() - started, lab.collect.flush_seconds))
     return drawn.messages >= lab.collect.flush_rows
