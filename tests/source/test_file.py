@@ -90,6 +90,27 @@ def test_another_sheet_by_name(tmp_path: Path) -> None:
         File(path=str(tmp_path / "b.xlsx")).read()
 
 
+def test_digits_are_a_code_where_their_format_shows_one(tmp_path: Path) -> None:
+    formats = {"zip": "00000", "plain": "General", "far": "0000", "id": r"00\-000", "price": "#,##0.00", "n": "0"}
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(list(formats))
+    for number in (501, 10115):
+        sheet.append([number] * len(formats))
+        for cell, form in zip(sheet[sheet.max_row], formats.values(), strict=True):
+            cell.number_format = form
+    sheet["C2"].value = 5010
+    book.save(tmp_path / "t.xlsx")
+    assert File(path=str(tmp_path / "t.xlsx")).read().table().to_pydict() == {
+        "zip": ["00501", "10115"],
+        "plain": [501, 10115],
+        "far": [5010, 10115],
+        "id": ["00-501", "10-115"],
+        "price": [501, 10115],
+        "n": [501, 10115],
+    }
+
+
 def test_json_objects_nest_and_lists_are_text(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"id": 1, "at": {"x": 2}, "tags": ["a", 1]}\n\n{"id": 2.5, "at": {"x": "far"}, "new": true}\n')

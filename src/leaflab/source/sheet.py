@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["Sheet"]
 
 _ROWS = 1 << 14
+_CODE = re.compile(r'(?:\[\$-\w+\])?((?:0|[-/() ]|\\[^A-Za-z]|"[^"A-Za-z]*")+)(?:;.*)?')
+_PLACES = re.compile(r'0|[-/() ]|\\.|"[^"]*"')
 
 
 class Sheet(Format):
     """One sheet; its first row that is not blank names the columns.
 
-    Wholly blank rows and columns are dropped and counted. A formula counts as the value last computed.
+    Wholly blank rows and columns are dropped and counted. A formula counts as the value last computed, digits whose
+    format shows zeros in front count as the text that is shown.
 
     Args:
         sheet: name of the sheet; None takes the first.
@@ -68,14 +72,33 @@ class Sheet(Format):
                 raise SourceError("`source.sheet`", "names no sheet", got=self._sheet, hint=f"the workbook has {has}")
             sheet = book[self._sheet] if self._sheet else book.worksheets[0]
             sheet.reset_dimensions()
-            return [[_plain(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+            return [[_plain(cell) for cell in row] for row in sheet.iter_rows()]
 
 
-def _plain(value: Any) -> Any:
-    """A cell's value; times of day are text, blank texts are missing."""
+def _plain(cell: Any) -> Any:
+    """A cell's value; codes of digits and times of day are text, blank texts are missing."""
+    value = cell.value
+    if type(value) is int and value >= 0 and cell.number_format != "General":
+        return _as_shown(value, cell.number_format)
     if isinstance(value, str):
         return value if value.strip() else None
     return value.isoformat() if isinstance(value, dt.time | dt.timedelta) and hasattr(value, "isoformat") else value
+
+
+def _as_shown(value: int, form: str) -> int | str:
+    """A whole number as a sheet shows it, where its format makes it a code: zeros in front, or digits in groups.
+
+    >>> _as_shown(501, "00000"), _as_shown(10115, "00000"), _as_shown(5010042, r"00000\\-0000"), _as_shown(501, "#,##0")
+    ('00501', 10115, '00501-0042', 501)
+    """
+    mask = _CODE.fullmatch(form)
+    places = _PLACES.findall(mask[1]) if mask else []
+    zeros = places.count("0")
+    digits = str(value).zfill(zeros)
+    if zeros < 2 or (zeros == len(places) and digits == str(value)):
+        return value
+    due = iter([digits[: len(digits) - zeros + 1], *digits[len(digits) - zeros + 1 :]])
+    return "".join(next(due) if place == "0" else place.strip('\\"') for place in places)
 
 
 def _trimmed(grid: list[list[Any]], name: str) -> tuple[list[str], list[list[Any]], int, int]:
