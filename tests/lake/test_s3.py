@@ -73,6 +73,11 @@ def test_a_store_that_refuses_is_one_sentence(endpoint: str, free_port: int) -> 
         Delta(path="s3://bucket/lake", storage=gone).write("raw/t", pa.table({"a": [1]}))
 
 
+def test_a_bucket_that_is_not_there_is_told_in_the_words_of_the_store(lake: Delta) -> None:
+    with pytest.raises(LakeError, match=r"cannot be written \([^<>]*The specified bucket does not exist\)"):
+        Delta(path="s3://nowhere/lake", storage=lake.storage).write("raw/t", pa.table({"a": [1]}))
+
+
 _GOOGLE = '{"gcs_base_url":"%s","disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}'
 _AZURE = {"azure_storage_account_name": "devstoreaccount1", "azure_storage_account_key": "c2VjcmV0"}
 

@@ -209,9 +209,12 @@ class Store:
 
 
 def _reason(error: Exception) -> str:
-    """The first and the last line of what a store says, which are what failed and why; without colours."""
-    lines = [line.strip(" ↳") for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
-    return ", ".join(dict.fromkeys([lines[0], lines[-1]])).rstrip(".") if lines else type(error).__name__
+    """The first and the last line of what a store says, which are what failed and why; without colours and XML."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip(" ↳") for line in text.splitlines() if line.strip()]
+    why = re.search(r"<Message>([^<\n]+)", text)
+    said = [*lines[:1], why[1] if why else "".join(lines[-1:])]
+    return ", ".join(dict.fromkeys(said)).rstrip(".") or type(error).__name__
 
 
 def actions(table: DeltaTable) -> pa.Table:
