@@ -19,7 +19,9 @@ from leaflab.gate.origin import CleanCode, DataFresh, Reproduced
 from leaflab.gate.parity import Parity
 from leaflab.gate.same_schema import SameSchema
 from leaflab.gate.stable import Stable
+from leaflab.metric.ranking import RocAuc
 from leaflab.scorer import Column
+from leaflab.values import Seeds
 
 
 def test_floor_names_the_metric_that_is_too_low(evidence):
@@ -61,11 +63,31 @@ def test_every_look_at_a_test_set_widens_the_gain_that_is_needed(evidence):
 
 
 def test_seeds_that_move_the_loss_by_more_than_the_margin_raise_it(evidence):
-    gate = BeatsChampion(min_gain=0.005)
-    quiet, loud = (gate.judge(replace(evidence(), extra={"seed_losses": losses})).numbers
-                   for losses in ([0.5, 0.5005, 0.5], [0.5, 0.51, 0.49]))  # fmt: skip
-    assert quiet["margin"] == pytest.approx(0.005)
-    assert loud["margin"] == pytest.approx(1.645 * 2**0.5 * 0.02, rel=1e-3)
+    gate, made = BeatsChampion(min_gain=0.005), evidence()
+    loss = made.champion.metrics["log_loss"]
+    quiet, loud = (replace(made, extra={"seeds": [Seeds((share * loss) ** 2, 40)]}) for share in (0.001, 0.02))
+    assert gate.judge(quiet).numbers["margin"] == pytest.approx(0.005)
+    assert "seeds" not in gate.judge(quiet).sentence
+    assert gate.judge(loud).numbers["margin"] == pytest.approx(1.645 * 2**0.5 * 0.02, rel=0.01)
+    assert "other seeds alone show +4.6" in gate.judge(loud).sentence
+
+
+def test_the_seeds_of_both_models_count_and_few_of_them_count_for_more(evidence):
+    gate, made = BeatsChampion(min_gain=0.0), evidence()
+
+    def shown(*seeds):
+        return gate.judge(replace(made, extra={"seeds": list(seeds)})).numbers["seeds"]
+
+    assert shown(Seeds(0.0, 0), Seeds(0.0, 0)) == 0
+    assert shown(Seeds(1e-4, 50), Seeds(0.0, 50)) == pytest.approx(shown(Seeds(0.5e-4, 100)))
+    assert shown(Seeds(1e-4, 1)) > 1.2 * shown(Seeds(1e-4, 50))
+
+
+def test_rows_of_one_class_define_no_area_and_decide_nothing(evidence):
+    alike = replace(evidence(rows=200), metric=RocAuc(), truth=np.zeros(200, dtype="int64"))
+    for gate in (BeatsChampion(), BeatsBaseline()):
+        verdict = gate.judge(alike)
+        assert verdict.outcome == "not applicable" and "do not define roc_auc" in verdict.sentence
 
 
 def test_beats_champion_is_not_applicable_without_one(evidence):
@@ -200,3 +222,23 @@ def test_beats_baseline_asks_for_proof_only_where_it_is_told_to(evidence):
     assert verdict.outcome == "passed" and verdict.numbers["gain_over_linear"] > 0
     strict = BeatsBaseline(surely=("dummy", "linear")).judge(close)
     assert strict.outcome == "failed" and "more rows would tell" in strict.sentence
+
+
+def test_beats_baseline_takes_a_tie_with_the_linear_model_for_no_objection(evidence):
+    made = evidence(rows=300)
+    rivals = {"dummy": made.baselines["dummy"], "linear": replace(made.challenger, facts={"kind": "linear"})}
+    tie = replace(made, baselines=rivals)
+    assert BeatsBaseline().judge(tie).outcome == "passed"
+    verdict = BeatsBaseline(tie=0.0).judge(tie)
+    assert verdict.outcome == "failed" and "model=linear" in verdict.sentence
+
+
+def test_beats_baseline_finds_a_plainly_better_model_on_few_rows_with_wild_losses(evidence):
+    rng, made = np.random.default_rng(0), evidence(rows=85)
+    right = np.where(np.arange(85) < 82, 1 - 0.1 * rng.random(85), 0.002)  # three rows surely wrong
+    positive = np.where(made.truth == 1, right, 1 - right)
+    challenger = replace(made.challenger, scores=np.column_stack([1 - positive, positive]))
+    wild = replace(made, challenger=challenger, baselines={"dummy": made.baselines["dummy"]})
+    verdict = BeatsBaseline().judge(wild)
+    assert verdict.numbers["gain_over_dummy"] > 0.4
+    assert verdict.outcome == "passed"

@@ -21,7 +21,8 @@ from leaflab.door import searching
 from leaflab.door.hparams import expanded
 from leaflab.door.masking import masked, masked_override
 from leaflab.door.mistakes import explained, explained_value
-from leaflab.door.places import home, package_conf
+from leaflab.door.nearest import did_you_mean
+from leaflab.door.places import home, options, package_conf
 from leaflab.door.quoting import one_budget, quoted
 from leaflab.door.trust import judge
 from leaflab.errors import ConfigError, LeaflabError
@@ -66,6 +67,7 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
     rooms["gate"] = {name: gate for name, gate in rooms["gate"].items() if not isinstance(gate, int | float | str)}
     if not isinstance(plain["seed"], int) or isinstance(plain["seed"], bool) or plain["seed"] < 0:
         raise ConfigError("`seed`", "must be a whole number, 0 or more", got=plain["seed"])
+    _check_names(rooms)
     rooms["home"] = Path(plain["home"]).resolve()
     dataset = rooms["dataset"]
     stem = rooms["source"].default_name or choices.get("experiment")
@@ -145,6 +147,18 @@ def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None and not isinstance(error, LeaflabError | ValidationError):
         error = error.__cause__
     return error
+
+
+def _check_names(rooms: Mapping[str, Any]) -> None:
+    """What names gates and metrics must name some that exist."""
+    floor, metrics = rooms["gate"].get("floor"), options("metric")
+    given = [(f"gate.floor.{side}", "metric", getattr(floor, side, ()), metrics) for side in ("at_least", "at_most")]
+    gates = [*options("gate"), *rooms["gate"]]
+    given.append(("promote.not_applicable", "gate", rooms["promote"].not_applicable, gates))
+    for key, what, names, valid in given:
+        for name in names:
+            if name not in valid:
+                raise ConfigError(f"`{key}`", f"must name a {what}", got=name, hint=did_you_mean(name, valid))
 
 
 def _slug(stem: str | None) -> str | None:

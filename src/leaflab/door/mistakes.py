@@ -19,7 +19,7 @@ __all__ = ["explained", "explained_value"]
 def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
     """The sentence for a configuration that does not compose."""
     text = str(error)
-    if option := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+    if option := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
         noun, name = option.groups()
         return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
     if (key := re.search(r"(?:Could not override|Key) '([^']+)'", text)) or (
@@ -37,6 +37,10 @@ def _unknown_key(key: str, verb: str) -> ConfigError:
     head = head.partition("@")[0].lstrip("/")
     if not rest or head.partition("/")[0] not in {n.partition("/")[0] for n in _top_keys(verb)}:
         return ConfigError(f"`{head}`", "is no key or group", hint=did_you_mean(head, _top_keys(verb)))
+    option = rest.partition(".")[0]
+    if head == "gate" and option in options("gate") and option not in _defaults(verb)["gate"]:
+        hint = f"ask for the gate too, as in gate=[floor,{option}]"
+        return ConfigError(f"`{key}`", "is of a gate that is not asked for", hint=hint)
     return ConfigError(f"`{key}`", "is an unknown key", hint=did_you_mean(key, _keys_of(verb, head)))
 
 

@@ -14,6 +14,7 @@ _KEY = re.compile(rf"^(\+{{0,2}})({_WORDS})=(.*)$", re.DOTALL)
 _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns", "collect.partition_by",
           "search.objectives", "search.constraints")  # fmt: skip
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
+_OPEN = re.compile(r"^(?:gate\.floor\.at_(?:least|most)|model\.params)(?:\.|=\{)")
 _TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
 
 
@@ -32,7 +33,11 @@ def quoted(argument: str, *, multirun: bool = False) -> str:
     "search.constraints='latency_ms <= 5'"
     >>> quoted("search.seconds=60")
     'search.seconds=60'
+    >>> quoted("gate.floor.at_least.accuracy=0.9")  # any metric, listed in the configuration or not
+    '++gate.floor.at_least.accuracy=0.9'
     """
+    if _OPEN.match(argument):
+        return f"++{argument}"
     match = _KEY.match(argument)
     if not match:
         return argument

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Floor"]
 
+_USUAL = {"roc_auc", "r2"}
+
 
 @option
 class Floor(Gate):
     """The challenger's metrics must keep within limits.
 
     Args:
-        at_least: metric to the value it must exceed; metrics of other tasks are passed over.
+        at_least: metric to the value it must exceed; of `roc_auc` and `r2`, one is of another task and passed over.
         at_most: metric to the value it must not exceed.
     """
 
@@ -38,8 +40,10 @@ class Floor(Gate):
             (name, limit, "at most", metrics[name] <= limit) for name, limit in self.at_most.items() if name in metrics
         ]
         checks = low + high
-        if not checks:
-            known = ", ".join(sorted({*self.at_least, *self.at_most})) or "no metric"
+        asked = {*self.at_least, *self.at_most}
+        missed = sorted(asked - set(metrics) - _USUAL) or ([] if checks else sorted(asked))
+        if missed or not checks:
+            known = ", ".join(missed) or "no metric"
             return Verdict("floor", "not applicable", f"It limits {known}, which these rows do not define.")
         said = [f"{name} {metrics[name]:.4g} must be {word} {limit:.4g}" for name, limit, word, _ in checks]
         numbers = {name: metrics[name] for name, *_ in checks}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from leaflab.gate.base import Gate
-from leaflab.gate.paired import sliced_gains, upper
+from leaflab.gate.exchange import upper
+from leaflab.gate.paired import sliced_gains
 from leaflab.option import option
 from leaflab.values import Verdict
 

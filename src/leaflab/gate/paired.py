@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from leaflab.gate.exchange import chance, relative, upper
+
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
 
-__all__ = ["Gain", "paired_gain", "sliced_gains", "spent_alpha", "upper", "widened"]
+__all__ = ["Gain", "paired_gain", "sliced_gains", "spent_alpha", "widened"]
 
 _RESAMPLES = 999
 _SMALL = 20_000
@@ -29,6 +31,7 @@ class Gain:
         error: its standard error.
         low: one-sided lower bound at level 1 - alpha.
         high: one-sided upper bound at level 1 - alpha.
+        chance: what predictions exchanged at random show at level alpha.
         loss: the challenger's loss.
         other: the other model's loss.
         rows: rows compared.
@@ -39,18 +42,24 @@ class Gain:
     error: float
     low: float
     high: float
+    chance: float
     loss: float
     other: float
     rows: int
     alpha: float
 
+    @property
+    def defined(self) -> bool:
+        """Whether the rows define the metric (those of one class define no area)."""
+        return not math.isnan(self.loss + self.other)
+
     def needed(self, margin: float) -> float:
         """The gain beyond which the challenger is better: what sampling and a change of no account could show together.
 
-        Sampling alone shows up to `estimate - low` at level alpha, a change of no account (another seed) up to the
-        margin; the two are independent, so they add in squares.
+        Sampling alone shows up to `chance` at level alpha, a change of no account (another seed) up to the margin; the
+        two are independent, so they add in squares.
         """
-        return math.hypot(self.estimate - self.low, margin)
+        return math.hypot(self.chance, margin)
 
     def more_rows(self, margin: float) -> int | None:
         """Further rows that would tell this gain from the margin with 80 % power; None where no number would.
@@ -61,8 +70,9 @@ class Gain:
             return None
         quantile, spare = upper(self.alpha), upper(0.2)
         for doubling in np.arange(0.0, 40.0, 0.05):
-            error = self.error / 2 ** (doubling / 2)
-            above = self.estimate > math.hypot(quantile * error, margin) + spare * error
+            less = 2 ** (-doubling / 2)
+            error = self.error * less
+            above = self.estimate > math.hypot(self.chance * less, margin) + spare * error
             below = self.estimate < margin - (quantile + spare) * error
             if above or below:
                 return int(np.ceil(self.rows * (2**doubling - 1)))
@@ -84,14 +94,13 @@ def spent_alpha(alpha: float, looks: int) -> float:
     return alpha if looks <= 0 else alpha / (looks * (looks + 1))
 
 
-def widened(alpha: float, margin: float, looks: int) -> tuple[float, float]:
-    """The level and the margin of the next look: the margin is a quantile at level alpha, and grows as that shrinks.
+def widened(alpha: float, margin: float, looks: int) -> float:
+    """The margin of the next look: it is a quantile at level alpha, and grows as that shrinks.
 
-    >>> [round(v, 4) for v in widened(0.05, 0.005, 1)]
-    [0.025, 0.006]
+    >>> round(widened(0.05, 0.005, 1), 4)
+    0.006
     """
-    level = spent_alpha(alpha, looks)
-    return level, margin * upper(level) / upper(alpha)
+    return margin * upper(spent_alpha(alpha, looks)) / upper(alpha)
 
 
 def paired_gain(
@@ -103,7 +112,7 @@ def paired_gain(
     weight: np.ndarray | None = None,
     alpha: float = 0.05,
 ) -> Gain:
-    """The gain of `scores` over `other`, with one-sided bounds from a paired bootstrap over rows.
+    """The gain of `scores` over `other`, its one-sided bounds from a paired bootstrap, and what chance shows.
 
     Metrics that are means of rows take a studentised bootstrap (normal quantiles beyond 20,000 rows, where both agree);
     the others (areas, F1) a normal interval around a bootstrapped standard error.
@@ -119,18 +128,13 @@ def paired_gain(
         low, high = _normal(alpha)
     else:
         estimate, error, low, high = _studentised(terms, alpha, metric.power)
-    return Gain(estimate, error, estimate - high * error, estimate - low * error, mine, theirs, len(truth), alpha)
+    around = (estimate - high * error, estimate - low * error)
+    alone = chance(metric, truth, scores, other, weight, alpha=alpha)
+    return Gain(estimate, error, *around, alone, mine, theirs, len(truth), alpha)
 
 
 def _normal(alpha: float) -> tuple[float, float]:
     return -upper(alpha), upper(alpha)
-
-
-def upper(alpha: float) -> float:
-    """The normal quantile that is exceeded with probability alpha."""
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(1 - alpha)
 
 
 def sliced_gains(
@@ -187,7 +191,7 @@ def _gain_and_error(sums: np.ndarray, power: float) -> tuple[np.ndarray, np.ndar
     ratio = np.divide(h, c, out=np.ones_like(h), where=c > 0)
     spread = np.maximum(hh - 2 * ratio * hc + ratio**2 * cc, 0.0)
     slope = np.divide(ratio ** (1 / power), ratio * c * power, out=np.zeros_like(c), where=(c > 0) & (ratio > 0))
-    return 1 - ratio ** (1 / power), slope * np.sqrt(spread)
+    return relative(h, c, power), slope * np.sqrt(spread)
 
 
 def _resampled(

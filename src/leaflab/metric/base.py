@@ -26,6 +26,7 @@ class Metric(ABC):
         direction: "minimize" or "maximize".
         tasks: the tasks it applies to.
         proba: whether it reads probabilities (else labels are taken as the likeliest class).
+        ordinal: whether it reads only the order of the scores.
         power: where the metric is a function of a mean, it is the mean to the power of 1 / `power`.
         lightgbm: task to LightGBM's own metric of the same meaning; a task without one is scored from predictions.
     """
@@ -35,6 +36,7 @@ class Metric(ABC):
     tasks: ClassVar[tuple[Task, ...]]
     proba: ClassVar[bool] = True
     lightgbm: ClassVar[Mapping[Task, str]] = {}
+    ordinal: ClassVar[bool] = False
     power: ClassVar[float] = 1.0
 
     @abstractmethod

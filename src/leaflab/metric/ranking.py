@@ -27,6 +27,7 @@ class RocAuc(Metric):
     name = "roc_auc"
     direction = "maximize"
     tasks = CLASSIFICATION
+    ordinal = True
     lightgbm: ClassVar[Mapping[Task, str]] = {"binary": "auc"}
 
     def score(self, truth: np.ndarray, scores: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -43,6 +44,7 @@ class PrAuc(Metric):
     name = "pr_auc"
     direction = "maximize"
     tasks = CLASSIFICATION
+    ordinal = True
     lightgbm: ClassVar[Mapping[Task, str]] = {"binary": "average_precision"}
 
     def score(self, truth: np.ndarray, scores: np.ndarray, weight: np.ndarray | None = None) -> float:

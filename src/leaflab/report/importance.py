@@ -96,7 +96,8 @@ def twins(
 _KEPT = (
     "objective", "num_class", "learning_rate", "num_leaves", "max_depth", "min_data_in_leaf", "max_bin",
     "min_sum_hessian_in_leaf", "lambda_l1", "lambda_l2", "feature_fraction", "bagging_fraction", "bagging_freq",
-    "min_gain_to_split", "cat_smooth", "cat_l2", "extra_trees", "path_smooth", "linear_tree", "seed",
+    "feature_fraction_bynode", "data_sample_strategy", "min_gain_to_split", "cat_smooth", "cat_l2", "extra_trees",
+    "path_smooth", "linear_tree", "seed",
 )  # fmt: skip
 
 

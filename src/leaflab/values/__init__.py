@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leaflab.values.data import PARTS, ROW_ID, Dataset, Part, Raw, Roles, Task, roles_key
 from leaflab.values.items import Artifact, Input, Item, Metric, Model, Param, Tag
-from leaflab.values.models import Evidence, Judged, State, Trial, Verdict, Version
+from leaflab.values.models import Evidence, Judged, Seeds, State, Trial, Verdict, Version
 from leaflab.values.shown import Shown
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Part",
     "Raw",
     "Roles",
+    "Seeds",
     "Shown",
     "State",
     "Tag",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from leaflab.metric.base import Metric as Scoring
     from leaflab.values.data import Dataset
 
-__all__ = ["Evidence", "Judged", "State", "Trial", "Verdict", "Version"]
+__all__ = ["Evidence", "Judged", "Seeds", "State", "Trial", "Verdict", "Version"]
 
 State = Literal["complete", "pruned", "failed", "deadline"]
 
@@ -93,6 +93,19 @@ class Verdict:
     outcome: Literal["passed", "failed", "not applicable"]
     sentence: str
     numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """How far another seed would move a model's loss.
+
+    Args:
+        variance: of the loss between models that differ by their seeds alone.
+        freedom: how many differences it was read off; 0 where no seed plays a part.
+    """
+
+    variance: float
+    freedom: int
 
 
 @dataclass(frozen=True)

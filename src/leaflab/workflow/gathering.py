@@ -10,12 +10,14 @@ from leaflab.values import Evidence
 from leaflab.workflow.evidence import Subject, clean_rows, judged, subject_of_version, truth_of, weight_of
 from leaflab.workflow.odometer import looks
 from leaflab.workflow.parity import parity_report
+from leaflab.workflow.reseeding import seeds_of
 from leaflab.workflow.rivals import baselines
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-    from leaflab.values import Version
+    from leaflab.values import Seeds, Version
     from leaflab.workflow.lab import Lab
 
 __all__ = ["gather"]
@@ -79,9 +81,24 @@ def _extra(lab: Lab, subject: Subject, before: Subject | None, table: pa.Table) 
         found["slices"] = {s.name: s.mask for s in find_slices(table.to_pandas(), subject.dataset.columns)}
     if "stable" in lab.gate:
         found["seed_losses"] = _seed_losses(lab, subject)
+    if before and "beats_champion" in lab.gate:
+        found["seeds"] = _seeds(lab, subject, before, table)
     if before:
         found["champion"] = {"columns": before.scorer.columns, "classes": before.scorer.classes}
     return found
+
+
+def _seeds(lab: Lab, subject: Subject, before: Subject, table: pa.Table) -> list[Seeds]:
+    """What other seeds would make of the losses of challenger and champion, as far as it is known."""
+    dataset = subject.dataset
+    metric, truth, weight = lab.metric.resolve(dataset.task), truth_of(dataset, table), weight_of(dataset, table)
+
+    def loss(scores: np.ndarray) -> float:
+        return metric.loss(metric.score(truth, scores, weight))
+
+    again = getattr(lab.gate["beats_champion"], "seeds", 0)
+    found = [seeds_of(s.scorer, dataset, table, loss, n) for s, n in ((subject, again), (before, 0))]
+    return [seeds for seeds in found if seeds is not None]
 
 
 def _seed_losses(lab: Lab, subject: Subject) -> list[float]:

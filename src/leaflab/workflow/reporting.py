@@ -113,7 +113,23 @@ def _facts(lab: Lab, subject: Subject, train: Rows) -> dict[str, Any]:
         "valid_loss": metric.loss(learnt) if learnt is not None else None,
         "suspect_labels": subject.dataset.facts.get("suspect_labels", 0),
         "rows": len(train.truth),
+        "sweep": _words(lab, subject),
+        "table": str(subject.dataset.raw.get("table", subject.dataset.name)).removeprefix("raw/"),
     }
+
+
+def _words(lab: Lab, subject: Subject) -> list[str]:
+    """What was typed to make the model, as it would be typed again."""
+    runs = (subject.run.id, subject.run.tags.get("mlflow.parentRunId", ""))
+    file = next((f for run in runs if run and (f := lab.tracking.artifact(run, "overrides.json"))), None)
+    words = json.loads(file.read_text(encoding="utf-8")) if file else [f"name={lab.name}"]
+    pairs = [word.partition("=")[::2] for word in words if not word.startswith(("promote.", "evaluate."))]
+    return [f"{key}={_bare(value)}" for key, value in pairs if (key, value) != ("search.seconds", "null")]
+
+
+def _bare(value: str) -> str:
+    """A value without the quotes that the command line adds by itself."""
+    return value[1:-1] if value[:1] == value[-1:] == "'" and not set(value[1:-1]) & set("'\\,") else value
 
 
 def _edges(space: Mapping[str, Any], params: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from leaflab.door.compose import lab_for
+from leaflab.errors import ConfigError
+
+
+def judged_by(home, *words):
+    return lab_for("promote", ["name=toy", *words]).gate
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("gate.floor.at_last={accuracy:0.9}", "did you mean `gate.floor.at_least`?"),
+        ("gate.floor.at_least={acuracy:0.9}", "must name a metric, got 'acuracy': did you mean `accuracy`?"),
+        ("gate.floor.at_most.logloss=0.9", "must name a metric, got 'logloss': did you mean `log_loss`?"),
+        ("gate.beats_champion.mingain=0.1", "did you mean `gate.beats_champion.min_gain`?"),
+        ("gate.latency.at_most=5", "ask for the gate too, as in gate=[floor,latency]"),
+        ("gate=[floor,beats_campion]", "did you mean `beats_champion`?"),
+        ("promote.not_applicable=[data_fesh]", "must name a gate, got 'data_fesh': did you mean `data_fresh`?"),
+    ],
+)
+def test_a_mistyped_gate_is_refused_by_name_with_the_nearest(home, word, said):
+    with pytest.raises(ConfigError) as error:
+        judged_by(home, word)
+    assert said in str(error.value)
+
+
+def test_a_parameter_of_the_model_is_fixed_as_its_configuration_says(home):
+    lab = lab_for("sweep", ["source.path=a.csv", "dataset.target=y", "model.params.max_bin=127"])
+    assert lab.model.params["max_bin"] == 127
+
+
+@pytest.mark.parametrize("word", ["gate.floor.at_least.accuracy=0.9", "gate.floor.at_least={accuracy:0.9}"])
+def test_a_floor_takes_any_metric_beside_the_usual_ones(home, word):
+    assert judged_by(home, word)["floor"].at_least == {"roc_auc": 0.5, "r2": 0.0, "accuracy": 0.9}
