@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from leaflab.app import main
 from leaflab.errors import TrackingError
 from leaflab.tracking.base import RunSpec
+from leaflab.tracking.local import Local
 from leaflab.tracking.server import Server
 from leaflab.values import Artifact, Metric, Model, Param
 
@@ -21,8 +24,6 @@ SWEEP = ["dataset.target=y", "search.trials=4", "model.max_rounds=5", "prepare.l
 @pytest.fixture
 def away(tmp_path, mlflow_server, store_template, monkeypatch):
     """A server that has not been started yet; its address is in the environment."""
-    import shutil
-
     folder = tmp_path / "server"
     folder.mkdir()
     shutil.copy(store_template, folder / "mlflow.db")
@@ -85,6 +86,29 @@ def test_sync_sends_what_began_without_its_server_once(away, toys, tmp_path, cap
 
 
 @pytest.mark.slow
+def test_what_waits_for_a_mistyped_address_is_sent_to_the_right_one(
+    tmp_path, toys, free_port, store_template, monkeypatch, capsys
+):
+    shutil.copy(store_template, tmp_path / "mlflow.db")
+    monkeypatch.setenv("LEAFLAB_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    wrong = f"http://127.0.0.1:{free_port}"
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:2]; from pathlib import Path; import models, test_away;"
+        "from leaflab.tracking.server import Server;"
+        "test_away.recorded(Server(home=Path(sys.argv[2]), uri=sys.argv[3]), models)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path), wrong], check=True)
+    assert main(["sync"]) == 0
+    assert f"leaflab sync --instead-of {wrong}" in capsys.readouterr().out
+    for told in ("1 unfinished run sent", "Nothing is unsent"):
+        assert main(["sync", "--instead-of", wrong]) == 0
+        assert told in capsys.readouterr().out
+    tracking = Local(home=tmp_path)
+    assert [r.status for r in tracking.search("toy")] == ["FINISHED"] * 2
+    assert tracking.registry.version("toy", alias="challenger").number == 1
+
+
 def test_a_server_that_comes_in_mid_run_is_taken_up(away, toys, tmp_path):
     tracking = Server(home=tmp_path / "home")
     with tracking.start(RunSpec("toy", "sweep", "sweep toy", "key")) as run:

@@ -23,16 +23,17 @@ __all__ = ["command", "copied", "sent"]
 @click.option(
     "--from", "home", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another project folder."
 )
+@click.option("--instead-of", metavar="URI", default="", help="Send what waits for this store, which was a mistake.")
 @click.option("--name", help="Only this experiment.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, as tracking.uri=http://host:5000."
 )
-def command(target: str | None, home: Path | None, name: str | None, settings: tuple[str, ...]) -> int:
+def command(target: str | None, home: Path | None, instead_of: str, name: str | None, settings: tuple[str, ...]) -> int:
     from leaflab.door.compose import lab_for
     from leaflab.tracking.local import Local
 
     tracking = Local(home=home) if home else lab_for("promote", ["name=sync", *settings]).tracking
-    click.echo(sent(tracking))
+    click.echo(sent(tracking, instead_of))
     if target is None:
         return 0
     from leaflab.door.places import home as project
@@ -44,8 +45,8 @@ def command(target: str | None, home: Path | None, name: str | None, settings: t
     return 0
 
 
-def sent(tracking: object) -> str:
-    """Carries every spool of dead processes into its store; says what was done.
+def sent(tracking: object, instead_of: str = "") -> str:
+    """Carries every spool of dead processes into its store, those for `instead_of` into this one; says what was done.
 
     Raises:
         TrackingError: the store does not take them.
@@ -55,12 +56,16 @@ def sent(tracking: object) -> str:
     if not isinstance(tracking, MlflowTracking):
         return "Nothing is unsent."
     projector = tracking.projector
-    count = projector.recover()
+    count = projector.recover(instead_of=instead_of)
     if not projector.flush():
         what = f"{count} runs stay" if count > 1 else "A run stays"
         raise TrackingError(what, f"unsent ({projector.trouble})", hint="try again later")
     others = sorted(projector.elsewhere())
-    told = [f"Unsent records for {uri} wait: leaflab sync --set tracking.uri={uri}" for uri in others]
+    told = [
+        f"Unsent records for {uri} wait: leaflab sync --set tracking.uri={uri}"
+        f" (or here, if that was a mistake: leaflab sync --instead-of {uri})"
+        for uri in others
+    ]
     return "\n".join(
         [
             f"{count} unfinished run{'s' if count != 1 else ''} sent to {tracking.uri}."

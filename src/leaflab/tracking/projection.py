@@ -116,11 +116,15 @@ class Projector:
         with told(self.uri):
             self.writer.thin(run_id, keep)
 
-    def recover(self, keep: str = "", key: str = "") -> int:
-        """Takes up the spools of dead processes and ends their runs; run `keep`, or the one of `key`, goes on."""
+    def recover(self, keep: str = "", key: str = "", instead_of: str = "") -> int:
+        """Takes up the spools of dead processes and ends their runs; run `keep`, or the one of `key`, goes on.
+
+        Runs that wait for the store `instead_of`, and have not begun there, are taken up as well.
+        """
         count = 0
         for spool in found(self._root):
-            if spool.head["uri"] != self._store:
+            redirected = spool.unknown and spool.head["uri"] == masked(instead_of)
+            if spool.head["uri"] != self._store and not redirected:
                 spool.close(remove=False)
                 continue
             spool.goes_on = spool.run_id == keep or bool(key and spool.key == key)
