@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
@@ -17,7 +18,7 @@ from leaflab.door.hparams import expanded
 from leaflab.door.nearest import did_you_mean
 from leaflab.door.places import package_conf, verbs
 from leaflab.door.quoting import one_budget, quoted
-from leaflab.errors import ConfigError, Interrupted, LeaflabError
+from leaflab.errors import ConfigError, Interrupted, LakeError, LeaflabError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -160,7 +161,15 @@ def call(verb: str, config: DictConfig, overrides: list[str]) -> Any:
     from leaflab.door.compose import lab_from
 
     lab = lab_from(config, verb, overrides)
-    return getattr(importlib.import_module(f"leaflab.workflow.{verb}"), verb)(lab)
+    try:
+        return getattr(importlib.import_module(f"leaflab.workflow.{verb}"), verb)(lab)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "make room, and the same command goes on where it stopped"
+            raise LakeError(f"The disk of '{lab.home}'", "has no space left", hint=hint) from error
+        if error.errno in (errno.EROFS, errno.EACCES):
+            raise LakeError(f"'{error.filename}'", "cannot be written", hint="give yourself access to it") from error
+        raise
 
 
 def _configure(level: int) -> None:

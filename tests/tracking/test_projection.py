@@ -185,7 +185,7 @@ def test_a_spool_gives_back_what_was_put_in(tmp_path, toys):
     with (spool.folder / "log.jsonl").open("ab") as file:
         file.write(b'{"log": {"at": 1, "par')
     again = Spool.reopen(spool.folder)
-    assert [op for op, _ in again.read(10)] == [child, End("KILLED", 3.5)]
+    assert [op for op, _ in again.read(10)] == [child, End("KILLED", 3.5), None]
     again.append(End("FINISHED", 4.5))
     assert [op for op, _ in again.read(10)][-1] == End("FINISHED", 4.5)
     again.close(remove=True)

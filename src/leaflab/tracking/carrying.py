@@ -31,7 +31,7 @@ def carried(spool: Spool, writer: Writer, limit: int) -> Iterator[int]:
         yield group[-1][1]
 
 
-def _apply(writer: Writer, spool: Spool, ops: list[Op]) -> None:
+def _apply(writer: Writer, spool: Spool, ops: list[Op | None]) -> None:
     children = [op for op in ops if isinstance(op, Child)]
     if children:
         writer.children(spool.run_id, children)
@@ -46,12 +46,12 @@ def _apply(writer: Writer, spool: Spool, ops: list[Op]) -> None:
                 writer.end(spool.run_id, status, at)
 
 
-def _alone(writer: Writer, spool: Spool, op: Op) -> None:
+def _alone(writer: Writer, spool: Spool, op: Op | None) -> None:
     """Records one operation, or sets it aside where the store will never have it."""
     try:
         _apply(writer, spool, [op])
     except Exception as error:
-        if not _refused(error):
+        if op is None or not _refused(error):
             raise
         spool.refuse(op, str(error))
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
@@ -59,7 +59,7 @@ def _alone(writer: Writer, spool: Spool, op: Op) -> None:
                      spool.head["name"], reason)  # fmt: skip
 
 
-def _groups(ops: Iterable[tuple[Op, int]]) -> Iterator[list[tuple[Op, int]]]:
+def _groups(ops: Iterable[tuple[Op | None, int]]) -> Iterator[list[tuple[Op | None, int]]]:
     """Neighbouring children together, everything else alone."""
     for together, group in groupby(ops, key=lambda pair: isinstance(pair[0], Child)):
         pairs = list(group)

@@ -21,10 +21,12 @@ from leaflab.tracking.schema import is_known
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["AWAY", "current", "locked", "made", "make_ahead", "making", "opened", "quiet", "told"]
+__all__ = ["AWAY", "FULL", "current", "locked", "made", "make_ahead", "making", "opened", "quiet", "told"]
 
 AWAY = "does not answer"
 """The rule of the error of a store that may yet come back."""
+FULL = "has no space left on its disk"
+"""The rule of the error of a store that needs a person first."""
 
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -43,8 +45,8 @@ _SENTENCES = (
     (r"Invalid Host header", "does not know itself by this name", "start it with --allowed-hosts"),
     (r"error code 403|PERMISSION_DENIED|AccessDenied|\(403\)", "does not permit this",
      "ask for access to the experiment, the model or the bucket"),
-    (r"readonly|read-only|PermissionError", "cannot be written", "give yourself write access to it"),
-    (r"disk is full|No space left", "has no space left on its disk", "make room, or `leaflab clean`"),
+    (r"readonly|[Rr]ead-only|PermissionError|unable to open database", "cannot be written", "get write access to it"),
+    (r"disk is full|No space left", FULL, "make room, or `leaflab clean`"),
     (r"error code 404", "is no MLflow server", "check its address"),
     (r"Max retries|Connection(Error| refused| reset| aborted)|[Tt]imed? ?out|Could not connect|server closed the conn"
      r"|is starting up|is shutting down|Unable to locate credentials", AWAY, "check its address and that it runs"),

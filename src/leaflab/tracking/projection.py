@@ -16,7 +16,7 @@ from leaflab.errors import TrackingError
 from leaflab.tracking.address import is_server, masked, sqlite_file
 from leaflab.tracking.base import RunSpec, Status
 from leaflab.tracking.carrying import carried
-from leaflab.tracking.opening import AWAY, make_ahead, making, told
+from leaflab.tracking.opening import AWAY, FULL, make_ahead, making, told
 from leaflab.tracking.spool import End, Op, Spool, found
 from leaflab.tracking.writer import Writer
 
@@ -69,6 +69,8 @@ class Projector:
     @property
     def patience(self) -> float:
         """Seconds an ending run waits for a store that makes no progress."""
+        if self._error and self._error.rule == FULL:
+            return _LAST_TRY
         return 30.0 if is_server(self.uri) else 60.0
 
     def begin(self, spec: RunSpec, handed: str = "") -> Spool:

@@ -137,8 +137,8 @@ class Spool:
             self._append(line, self._size)
             self._size += len(line)
 
-    def read(self, limit: int) -> list[tuple[Op, int]]:
-        """Up to `limit` operations not yet recorded, each with the position to acknowledge."""
+    def read(self, limit: int) -> list[tuple[Op | None, int]]:
+        """Up to `limit` operations not yet recorded, each with the position to acknowledge; None for a broken line."""
         return list(itertools.islice(self._read(self._done, self._size), limit))
 
     def ack(self, position: int) -> None:
@@ -183,7 +183,7 @@ class Spool:
             file.seek(at)
             file.write(data)
 
-    def _read(self, start: int, stop: int) -> Iterator[tuple[Op, int]]:
+    def _read(self, start: int, stop: int) -> Iterator[tuple[Op | None, int]]:
         with (self.folder / "log.jsonl").open("rb") as file:
             position = file.seek(start)
             while position < stop and (line := file.readline()):
@@ -191,7 +191,7 @@ class Spool:
                 try:
                     op = self._unpacked(json.loads(line))
                 except ValueError:
-                    continue  # half a line of a process that died
+                    op = None  # half a line of a process that died, or of a full disk
                 yield op, position
 
     def _packed(self, op: Op) -> dict[str, Any]:

@@ -151,7 +151,8 @@ class SqliteWriter(Writer):
             yield connection
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has rolled it back already
+                connection.execute("ROLLBACK")
             raise
 
     def _write(self, rows: Rows) -> None:
