@@ -98,7 +98,7 @@ class Delta(Lake):
             if same and same.digest == found:
                 staged.drop()
                 return same
-            said = dict((meta() if callable(meta) else meta) or {})
+            said = _said(meta, staged)
             if table and added:
                 self._widen(name, table, added, said, wide)
             if grows:
@@ -285,3 +285,12 @@ class Delta(Lake):
         if not found:
             raise LakeError(f"'{name}'", rule, got=got)
         return found[-1]
+
+
+def _said(meta: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None, staged: Staged) -> dict[str, Any]:
+    """What a version's log is to hold; where it cannot be told, the files go."""
+    try:
+        return dict((meta() if callable(meta) else meta) or {})
+    except BaseException:
+        staged.drop()
+        raise

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ __all__ = ["Staged", "stage"]
 
 _ROWS_A_FILE = 4_000_000
 _ROWS_A_GROUP = 1 << 17
+_LOOKED_AT, _MOSTLY = 8192, 0.5
 _BUFFER = 256 << 20  # bytes of a divided table that wait until each part's rows are worth a file
 
 
@@ -86,11 +88,13 @@ def stage(
     staged = Staged(files, schema, tuple(columns), digester)
     writer = _Divider(staged, schema, columns) if columns else _Writer(staged, schema)
     try:
-        for batch in batches:
-            if not columns:
-                digester.update(batch)
-            writer.write(batch)
-            staged.rows += batch.num_rows
+        with ThreadPoolExecutor(1) as beside:
+            for batch in batches:
+                digested = beside.submit(digester.update, batch) if not columns else None
+                writer.write(batch)
+                staged.rows += batch.num_rows
+                if digested is not None:
+                    digested.result()
         writer.close()
         for batch in writer.again():
             digester.update(batch)
@@ -134,7 +138,8 @@ class _Writer:
             self._path, self._rows = f"{folder}/{name}" if folder else name, 0
             if folder:
                 self._staged.files.create_dir(folder, recursive=True)
-            self._open = pq.ParquetWriter(self._path, rows.schema, filesystem=self._staged.files)
+            options = {"filesystem": self._staged.files, "use_dictionary": _repeating(rows)}
+            self._open = pq.ParquetWriter(self._path, rows.schema, **options)
         self._open.write(rows, row_group_size=_ROWS_A_GROUP)
         self._rows += rows.num_rows
 
@@ -157,6 +162,16 @@ class _Writer:
             with contextlib.suppress(Exception):
                 self._staged.files.delete_file(self._path)
             self._open = None
+
+
+def _repeating(rows: Any) -> list[str] | bool:
+    """The columns worth a dictionary, by their first rows: where most values differ, building one is lost work."""
+    import pyarrow.compute as pc
+
+    head = rows.slice(0, _LOOKED_AT)
+    flat = [f.name for f in head.schema if not f.type.num_fields]
+    differ = {n for n in flat if pc.count_distinct(head.column(n)).as_py() > _MOSTLY * _LOOKED_AT}
+    return [n for n in head.schema.names if n not in differ] if differ else True
 
 
 class _Divider(_Writer):

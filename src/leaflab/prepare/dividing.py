@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from leaflab.errors import DataError
 from leaflab.identity import column_hashes
+from leaflab.prepare.ahead import ahead
 from leaflab.prepare.duplicates import few_values, numbered, outdone, places
 from leaflab.prepare.near import GRIDS, cells, companies, earlier, widths
-from leaflab.prepare.spill import texts_of
+from leaflab.prepare.spill import floats, texts_of
 from leaflab.values import PARTS, ROW_ID
 
 if TYPE_CHECKING:
@@ -53,15 +54,12 @@ class Plan:
         special = (n for n in (self.roles.weight, self.roles.time, self.roles.group) if n is not None)
         return list(dict.fromkeys([*self.features, *special]))
 
-    def words_of(self, name: str, key: list[str]) -> Iterator[str]:
-        """The hashes that a column has a share in."""
-        yield "whole"
-        if name in self.features:
-            yield "features"
-            if name != self.roles.time and not self.known[name].grid:
-                yield "near"
-        if name in key:
-            yield "key"
+    def words(self, options: Default) -> dict[str, list[str]]:
+        """The hashes of rows that are asked for, and the columns that have a share in each."""
+        alike = [n for n in self.features if n != self.roles.time and not self.known[n].grid]
+        found = {"whole": list(self.known), "features": self.features, "near": alike, "key": options.key.columns}
+        unasked = {"whole": options.duplicates == "keep", "near": not options.near, "key": not options.key.columns}
+        return {word: names for word, names in found.items() if not unasked.get(word)}
 
 
 @dataclass
@@ -155,30 +153,32 @@ class Dividing:
         if not self.options.near or self.kept_copies:
             return np.zeros(0, dtype="int64"), np.zeros(0, dtype="int64")
         wide = widths({n: s for n, s in self.spreads.items() if n != self.plan.roles.time}, self.options.near)
-        base, start = self.spill.kept("near")[self.kept], 0
+        base, start = self.spill.kept("near"), 0
         if not wide:
-            return companies([base], len(base), moments)
-        grids = [np.empty(len(base), dtype="uint64") for _ in range(GRIDS)]
-        for numbers in self.spill.numbers(list(wide), self.kept):
-            here = slice(start, start + len(next(iter(numbers.values()))))
-            for grid, hashes in enumerate(grids):
-                hashes[here] = cells(base[here], numbers, wide, grid)
-            start = here.stop
-        return companies(grids, len(base), moments)
+            return companies([base[self.kept]], int(self.kept.sum()), moments)
 
-    def _ids(self, place: NDArray[np.int64] | None) -> Callable[[pa.RecordBatch, int], pa.Array[Any]]:
+        def hashed(placed: tuple[slice, pa.RecordBatch]) -> NDArray[np.uint64]:
+            here, batch = placed
+            rows = self.kept[here]
+            return cells(base[here][rows], {n: floats(batch.column(n))[rows] for n in wide}, wide)
+
+        grids = np.empty((GRIDS, int(self.kept.sum())), dtype="uint64")
+        for found in ahead(hashed, self.spill.batches(list(wide))):
+            grids[:, start : start + found.shape[1]] = found
+            start += found.shape[1]
+        return companies(grids, start, moments)
+
+    def _ids(self, place: NDArray[np.int64] | None) -> Callable[[pa.RecordBatch, slice], pa.Array[Any]]:
         if self.plan.roles.ids:
-            return lambda batch, start: batch.column(ROW_ID)
+            return lambda batch, here: batch.column(ROW_ID)
         words = self.spill.kept("features")
         if place is None:
-            return lambda batch, start: texts_of(words[start : start + batch.num_rows])
+            return lambda batch, here: texts_of(words[here])
         again = np.zeros(len(words), dtype="int64")
         again[self.kept] = place
 
-        def made(batch: pa.RecordBatch, start: int) -> pa.Array[Any]:
-            here = slice(start, start + batch.num_rows)
-            return pa.array(
-                numbered(np.array(texts_of(words[here]).to_pylist(), dtype=object), again[here]), pa.string()
-            )
+        def made(batch: pa.RecordBatch, here: slice) -> pa.Array[Any]:
+            ids = np.array(texts_of(words[here]).to_pylist(), dtype=object)
+            return pa.array(numbered(ids, again[here]), pa.string())
 
         return made

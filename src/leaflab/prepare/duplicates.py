@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from leaflab.identity import row_hashes
-from leaflab.prepare.near import GRIDS, cells, companies, earlier, widths
+from leaflab.prepare.near import cells, companies, earlier, widths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,4 +115,4 @@ def near_rows(
     wide = widths(spreads, digits)
     moving = {name: frame[name].to_numpy() for name in frame.columns if name in wide}
     base = row_hashes(frame.drop(columns=list(moving)))
-    return companies((cells(base, moving, wide, grid) for grid in range(GRIDS if moving else 1)), len(frame), moments)
+    return companies(cells(base, moving, wide), len(frame), moments)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from leaflab.prepare.ahead import ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +18,6 @@ __all__ = ["GRIDS", "cells", "companies", "earlier", "fractional", "widths"]
 
 GRIDS = 4
 _MOST = 0.1
-_AT_ONCE = 4_000_000
-_THREADS = 2
 
 
 def fractional(values: NDArray[np.float64]) -> bool:
@@ -32,22 +31,25 @@ def widths(spreads: Mapping[str, float], digits: int) -> dict[str, float]:
 
 
 def cells(
-    base: NDArray[np.uint64], numbers: Mapping[str, NDArray[np.float64]], wide: Mapping[str, float], grid: int
+    base: NDArray[np.uint64], numbers: Mapping[str, NDArray[np.float64]], wide: Mapping[str, float]
 ) -> NDArray[np.uint64]:
-    """A hash of each row that near rows share, shape (rows,).
+    """Hashes of each row that near rows share, shape (grids, rows).
+
+    Each grid is shifted, so that two close values on either side of an edge still meet in one; without numbers one grid
+    is enough.
 
     Args:
         base: hashes of the columns that must be equal, shape (rows,).
         numbers: the others.
         wide: their cells' widths.
-        grid: 0 to GRIDS - 1; each is shifted, so that two close values on either side of an edge still meet in one.
     """
-    total = base.copy()
+    totals = np.tile(base, (GRIDS if numbers else 1, 1))
     with np.errstate(invalid="ignore"):
         for name, values in numbers.items():
-            cell = np.floor(values * (1 / wide[name]) + grid / GRIDS)
-            total += cell.astype("int64").view("uint64") * _salt(name)
-    return total
+            scaled, salt = values * (1 / wide[name]), _salt(name)
+            for grid in range(len(totals)):
+                totals[grid] += np.floor(scaled + grid / GRIDS).astype("int64").view("uint64") * salt
+    return totals
 
 
 @lru_cache(maxsize=4096)
@@ -57,26 +59,21 @@ def _salt(name: str) -> np.uint64:
 
 
 def earlier(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows whose key came before, and for each the first row with it; sorted a share of the keys at a time."""
-    shares = 1 + len(keys) // _AT_ONCE
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(pool.map(lambda share: _earlier(keys, shares, share), range(shares)))
-    one, other = (np.concatenate(part) for part in zip(*found, strict=True))
-    return one, other
-
-
-def _earlier(keys: NDArray[np.uint64], shares: int, share: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    rows = np.flatnonzero(keys % np.uint64(shares) == share) if shares > 1 else np.arange(len(keys))
-    values = keys[rows]
-    ordered = np.sort(values)
+    """The rows whose key came before, and for each the first row with it."""
+    ordered = np.sort(keys)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(twice):
-        return rows[:0], rows[:0]
-    among = np.minimum(np.searchsorted(twice, values), len(twice) - 1)
-    company = twice[among] == values
-    rows, group = rows[company], among[company]
-    first = np.full(len(twice), len(keys))
-    np.minimum.at(first, group, rows)
+        return np.zeros(0, "int64"), np.zeros(0, "int64")
+    # few keys come twice: their highest bits, in a table that fits a cache, spare most rows the search
+    shift = np.uint64(64 - min(26, 8 + len(twice).bit_length()))
+    marked = np.zeros(1 << (64 - int(shift)), bool)
+    marked[twice >> shift] = True
+    rows = np.flatnonzero(marked[keys >> shift])
+    group = np.minimum(np.searchsorted(twice, keys[rows]), len(twice) - 1)
+    found = twice[group] == keys[rows]
+    rows, group = rows[found], group[found]
+    first = np.empty(len(twice), dtype="int64")
+    first[group[::-1]] = rows[::-1]
     again = first[group] != rows
     return rows[again], first[group[again]]
 
@@ -96,7 +93,7 @@ def companies(
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    one, other = (np.concatenate(part) for part in zip(*map(earlier, keys), strict=True))
+    one, other = (np.concatenate(part) for part in zip(*ahead(earlier, keys), strict=True))
     nodes, ends = np.unique(np.concatenate([one, other]), return_inverse=True)
     if not len(nodes):
         return nodes, nodes

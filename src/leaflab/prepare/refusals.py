@@ -72,8 +72,10 @@ def texts(rows: pa.Table | pa.RecordBatch, lines: NDArray[np.int64]) -> Iterator
     """Some rows as JSON."""
     import pyarrow as pa
 
-    for row in rows.take(pa.array(lines)).to_pylist():
-        yield json.dumps(row, ensure_ascii=False, default=str)
+    taken = rows.take(pa.array(lines))
+    plain = (c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in taken.columns)
+    for row in zip(*(column.to_pylist() for column in plain), strict=True):
+        yield json.dumps(dict(zip(rows.schema.names, row, strict=True)), ensure_ascii=False, default=str)
 
 
 def too_many(counts: dict[str, int], reasons: dict[str, str], total: int, limit: float) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
+from leaflab.prepare.ahead import ahead
 from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
@@ -63,22 +64,23 @@ class Spill:
         """No rows come any more."""
         self._open.close()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows, as they were written; read, not mapped, so that no page stays in memory."""
+    def batches(self, names: Sequence[str] | None = None) -> Iterator[tuple[slice, pa.RecordBatch]]:
+        """All rows, or some of their columns, and their places; read, not mapped: no page stays in memory."""
+        start = 0
         with pa.OSFile(self._path("typed"), "rb") as source:
             reader = pa.ipc.open_file(source)
+            if names is not None:
+                places = [reader.schema.get_field_index(name) for name in names]
+                reader = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=places))
             for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
+                batch = reader.get_batch(number)
+                yield slice(start, start + batch.num_rows), batch
+                start += batch.num_rows
 
     def columns(self, names: list[str], kept: NDArray[np.bool_]) -> pa.Table:
         """Some columns of the kept rows, in memory."""
-        batches = (batch.select(names).filter(pa.array(mask)) for batch, mask in self._cut(kept))
+        batches = (batch.select(names).filter(pa.array(kept[here])) for here, batch in self.batches(names))
         return pa.Table.from_batches([_plain(batch) for batch in batches])
-
-    def numbers(self, names: list[str], kept: NDArray[np.bool_]) -> Iterator[dict[str, NDArray[np.float64]]]:
-        """Number columns of the kept rows, a batch at a time, missing as NaN."""
-        for batch, mask in self._cut(kept):
-            yield {name: floats(batch.column(name))[mask] for name in names}
 
     def parts(
         self, parts: Sequence[str], names: Sequence[str], codes: NDArray[np.int8], ids: Callable[..., pa.Array[Any]]
@@ -89,28 +91,23 @@ class Spill:
             parts: their names, in the order of codes.
             names: the columns.
             codes: part of each row, shape (rows,); -1 for none.
-            ids: gives the ids of a batch, from it and the number of its first row.
+            ids: gives the ids of a batch, from it and its place.
         """
-        start = 0
+
+        def divided(placed: tuple[slice, pa.RecordBatch]) -> list[pa.RecordBatch]:
+            here, batch = placed
+            columns = [ids(batch, here), *(batch.column(name) for name in names)]
+            whole = pa.RecordBatch.from_arrays(columns, names=[ROW_ID, *names])
+            return [_plain(whole.filter(pa.array(codes[here] == code))) for code in range(len(parts))]
+
         with ExitStack() as opened:
             writers: dict[str, Any] = {}
-            for batch, here in self._cut(codes):
-                told = ids(batch, start)
-                whole = pa.RecordBatch.from_arrays([told, *(batch.column(n) for n in names)], names=[ROW_ID, *names])
-                start += batch.num_rows
-                for code, part in enumerate(parts):
-                    rows = _plain(whole.filter(pa.array(here == code)))
+            for found in ahead(divided, self.batches()):
+                for part, rows in zip(parts, found, strict=True):
                     if part not in writers:
                         writers[part] = self._started(part, rows.schema, opened)
                     writers[part].write_batch(rows)
         return {part: self._mapped(part) for part in parts}
-
-    def _cut(self, values: NDArray[Any]) -> Iterator[tuple[pa.RecordBatch, NDArray[Any]]]:
-        """The batches, each with its rows of `values`."""
-        start = 0
-        for batch in self.batches():
-            yield batch, values[start : start + batch.num_rows]
-            start += batch.num_rows
 
     def _started(self, name: str, schema: pa.Schema, opened: ExitStack) -> Any:
         sink = opened.enter_context(pa.OSFile(self._path(name), "wb"))

@@ -7,10 +7,9 @@ holds a few bytes of each in memory. So cost grows with rows and memory hardly d
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.identity import column_hashes, mixed
+from leaflab.prepare.ahead import ahead
 from leaflab.prepare.base import KEPT, Prepared, QuarantineRow
 from leaflab.prepare.dividing import Divided, Dividing, Plan
 from leaflab.prepare.kinds import markers
@@ -41,16 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Streaming"]
 
-_THREADS = 2
-
 _Reason = tuple["NDArray[np.bool_]", str, str]
 """Rows, shape (rows,), the rule that refuses them, and why."""
 
 
 @dataclass
 class _Typed:
-    """A batch after typing: its columns, why rows leave, what is kept of each row, and how far its numbers spread."""
+    """A batch and what typing made of it: columns, why rows leave, what is kept of each, how far numbers spread."""
 
+    raw: pa.RecordBatch
     columns: dict[str, pa.Array[Any]]
     reasons: list[_Reason]
     words: dict[str, NDArray[np.uint64]]
@@ -123,21 +122,16 @@ class Streaming:
                 raise ConfigError(f"`{key}`", "needs the whole table in memory", hint="set prepare.stream=never")
 
     def _survey(self, aside: Sequence[str]) -> Plan:
-        survey: Survey | None = None
-        targets: list[pa.Array[Any]] = []
-        goal = self.roles.goal
-        for batch in self.batches():
-            if survey is None:
-                names = batch.schema.names
-                key = self.options.key.columns
-                asked = {"prepare.rules": [*self.options.rules], "prepare.key.columns": key, "split.column": aside}
-                check_names(names, self.roles, asked)
-                out = {goal, *self.roles.dropped, *aside} - set(key)
-                survey = Survey([n for n in names if n not in out])
-            survey.update(batch)
-            targets.append(batch.column(goal))
-        if survey is None or not survey.rows:
+        goal, key = self.roles.goal, self.options.key.columns
+        batches = (batch for batch in self.batches() if batch.num_rows)
+        first = next(batches, None)
+        if first is None:
             raise DataError("the table", "must have rows", got=0)
+        asked = {"prepare.rules": [*self.options.rules], "prepare.key.columns": key, "split.column": aside}
+        check_names(first.schema.names, self.roles, asked)
+        out = {goal, *self.roles.dropped, *aside} - set(key)
+        survey = Survey([n for n in first.schema.names if n not in out])
+        targets = [batch.column(goal) for batch in survey.read(chain([first], batches))]
         missing = markers(self.options.missing)
         found = find_goal(pa.chunked_array(targets), self.roles, missing, self.options.rules.get(goal, {}))
         known = survey.result(missing, self.options.rules)
@@ -149,50 +143,47 @@ class Streaming:
         features = [n for n in known if n not in special and n not in self.unused]
         if not features:
             raise DataError("the table", "must have at least one feature column that varies", got=listed(list(known)))
+        if is_text(found.values.type):
+            found = replace(found, values=found.values.dictionary_encode())
         return Plan(found, known, features, survey.rows, self.roles, tuple(aside))
 
     def _type(self, plan: Plan) -> NDArray[np.bool_]:
         """The second pass: typed rows to disk, hashes too; which rows stay."""
         kept, start = [], 0
-        for batch, typed in self._ahead(plan):
+        for typed in ahead(lambda placed: self._typed(*placed, plan), self._placed()):
             self.spill.write(pa.RecordBatch.from_arrays(list(typed.columns.values()), names=list(typed.columns)))
             for name, words in typed.words.items():
                 self.spill.keep(name, words)
             for name, seen in typed.moments.items():
                 self.moments[name] = self.moments[name] + seen if name in self.moments else seen
-            kept.append(self._refuse(batch, typed.reasons, start))
-            start += batch.num_rows
+            kept.append(self._refuse(typed, start))
+            start += typed.raw.num_rows
         self.spill.close()
         return np.concatenate(kept)
 
-    def _ahead(self, plan: Plan) -> Iterator[tuple[pa.RecordBatch, _Typed]]:
-        """Typed batches in order, two of them worked on at a time."""
-        start, waiting = 0, deque[tuple[pa.RecordBatch, Future[_Typed]]]()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for batch in self.batches():
-                waiting.append((batch, pool.submit(self._typed, batch, plan, start)))
-                start += batch.num_rows
-                if len(waiting) > _THREADS:
-                    first, done = waiting.popleft()
-                    yield first, done.result()
-            while waiting:
-                first, done = waiting.popleft()
-                yield first, done.result()
+    def _placed(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Raw batches, each with the place of its first row."""
+        start = 0
+        for batch in self.batches():
+            yield start, batch
+            start += batch.num_rows
 
-    def _typed(self, batch: pa.RecordBatch, plan: Plan, start: int) -> _Typed:
+    def _typed(self, start: int, batch: pa.RecordBatch, plan: Plan) -> _Typed:
         target = plan.goal.values.slice(start, batch.num_rows)
-        words = {name: np.zeros(batch.num_rows, "uint64") for name in ("features", "whole", "near", "key")}
+        shares = plan.words(self.options)
+        words = {word: np.zeros(batch.num_rows, "uint64") for word in shares}
         columns: dict[str, pa.Array[Any]] = {}
         gone = target.is_null().to_numpy(zero_copy_only=False)
         reasons: list[_Reason] = [(gone, "target_null", "the target has no value")]
         unreadable: list[_Reason] = []
         for name, column in plan.known.items():
             columns[name], bad, hashes = column.typed_batch(batch.column(name))
-            for word in plan.words_of(name, self.options.key.columns):
+            for word in (word for word, names in shares.items() if name in names):
                 words[word] += hashes
             if bad.any():
                 unreadable.append((bad, "unreadable", f"column {name!r} must hold a {column.column.kind}"))
-        words["whole"] += _hashes(self.roles.goal, target)
+        if "whole" in words:
+            words["whole"] += _hashes(self.roles.goal, target)
         for role in ("time", "weight", "group"):
             name = getattr(self.roles, role)
             if name is not None:
@@ -201,14 +192,15 @@ class Streaming:
                     (null & ~_any(unreadable, null), f"{role}_null", f"the {role} column {name!r} has no value")
                 )
         reasons += [*unreadable, *self._checked(columns, target)]
-        self._alone(words["key"], columns, start)
+        if "key" in words:
+            self._alone(words["key"], columns, start)
         grids = {n: floats(columns[n])[~_any(reasons, gone)] for n in plan.features if plan.known[n].grid}
         written = {n: columns[n] for n in plan.written} | {self.roles.goal: target}
         written |= {n: plain_array(n, batch.column(n)) for n in plan.aside}
         if self.roles.ids:
             written[ROW_ID] = _ids(batch, self.roles.ids)
         moments = {n: Moments.of(values) for n, values in grids.items()}
-        return _Typed(written, reasons, {n: mixed(w) for n, w in words.items()}, moments)
+        return _Typed(batch, written, reasons, {n: mixed(w) for n, w in words.items()}, moments)
 
     def _alone(self, keys: NDArray[np.uint64], columns: Mapping[str, pa.Array[Any]], start: int) -> None:
         """Rows that lack a part of their key have no equals: their key is their place."""
@@ -230,9 +222,9 @@ class Streaming:
             if checks.on_fail == "quarantine":
                 yield mask, failure.rule, failure.reason
 
-    def _refuse(self, batch: pa.RecordBatch, reasons: Iterable[_Reason], start: int) -> NDArray[np.bool_]:
-        kept = np.ones(batch.num_rows, bool)
-        for mask, rule, reason in reasons:
+    def _refuse(self, typed: _Typed, start: int) -> NDArray[np.bool_]:
+        kept = np.ones(typed.raw.num_rows, bool)
+        for mask, rule, reason in typed.reasons:
             fresh = np.flatnonzero(mask & kept)
             if not len(fresh):
                 continue
@@ -240,7 +232,7 @@ class Streaming:
             self.reasons.setdefault(rule, reason)
             kept[fresh] = False
             room = fresh[: max(0, KEPT - len(self.quarantine))]
-            for line, text in zip(room, texts(batch, room), strict=True):
+            for line, text in zip(room, texts(typed.raw, room), strict=True):
                 self.quarantine.append(QuarantineRow("", start + int(line), rule, reason, text))
         return kept
 
@@ -250,11 +242,9 @@ class Streaming:
 
     def _texts(self, lines: NDArray[np.int64]) -> Iterator[str]:
         """Raw rows by their sorted places, from another pass."""
-        start = 0
-        for batch in self.batches():
+        for start, batch in self._placed():
             here = lines[(lines >= start) & (lines < start + batch.num_rows)] - start
             yield from texts(batch, here) if len(here) else ()
-            start += batch.num_rows
 
     def _notes(self, plan: Plan) -> Iterator[str]:
         yield from plan.goal.notes

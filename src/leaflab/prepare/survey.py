@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leaflab.identity import column_hashes
+from leaflab.prepare.ahead import THREADS, ahead
 from leaflab.prepare.near import fractional
 from leaflab.prepare.typing import ARROW, arrow_array, find_rule, is_text, plain_array, refuse_infinite
 from leaflab.scorer.columns import Column, parse
@@ -71,11 +73,14 @@ class Known:
         return typed, bad, column_hashes(self.column.name, values)
 
 
-def coded(array: pa.Array[Any], values: pa.Array[Any]) -> NDArray[np.int32]:
-    """Places in `values`, of which every text of the array is one, shape (rows,); that after the last for a null."""
+def coded(array: pa.Array[Any], values: pa.Array[Any]) -> NDArray[Any]:
+    """Places in `values`, of which every text of the array is one, shape (rows,); that after the last for a null.
+
+    They are integers as narrow as can be, for typed rows wait on disk.
+    """
     pairs = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     places = pc.index_in(pairs.dictionary, value_set=values).fill_null(len(values)).to_numpy(zero_copy_only=False)
-    last = np.append(places, len(values)).astype("int32")
+    last = np.append(places, len(values)).astype(np.min_scalar_type(-len(values) - 2))
     indices = pairs.indices
     if indices.null_count:
         indices = indices.fill_null(len(pairs.dictionary))
@@ -84,7 +89,7 @@ def coded(array: pa.Array[Any], values: pa.Array[Any]) -> NDArray[np.int32]:
 
 @dataclass
 class _Seen:
-    kind: pa.DataType
+    kind: pa.DataType = field(default_factory=pa.null)
     tables: list[pa.Table] = field(default_factory=list)
     waiting: int = 0
     full: bool = False
@@ -111,21 +116,27 @@ class Survey:
     """
 
     def __init__(self, names: list[str]) -> None:
-        self.names = names
         self.rows = 0
-        self._seen: dict[str, _Seen] = {}
+        self._seen = {name: _Seen() for name in names}
 
-    def update(self, batch: pa.RecordBatch) -> None:
-        """Takes the next rows."""
-        self.rows += batch.num_rows
-        for name in self.names:
-            self._look(name, batch.column(name))
+    def read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Takes all rows, some columns at a time, while the next batch is drawn."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            looks: list[Future[None]] = []
+            for batch in batches:
+                for look in looks:
+                    look.result()
+                self.rows += batch.num_rows
+                looks = [pool.submit(self._look, name, seen, batch.column(name)) for name, seen in self._seen.items()]
+                yield batch
+            for look in looks:
+                look.result()
 
-    def _look(self, name: str, array: pa.Array[Any]) -> None:
+    @staticmethod
+    def _look(name: str, seen: _Seen, array: pa.Array[Any]) -> None:
         if not is_text(array.type):
             array = plain_array(name, array)
-        kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-        seen = self._seen.setdefault(name, _Seen(kind))
+        seen.kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
         seen.nulls += array.null_count
         if is_text(array.type):
             _count(seen, array)
@@ -140,7 +151,8 @@ class Survey:
 
     def result(self, missing: tuple[str, ...], rules: Mapping[str, Mapping[str, Any]]) -> dict[str, Known]:
         """Each column's rule, and its texts typed once and for all."""
-        return {name: self._known(name, seen, missing, rules) for name, seen in self._seen.items()}
+        found = ahead(lambda pair: self._known(*pair, missing, rules), self._seen.items())
+        return dict(zip(self._seen, found, strict=True))
 
     def _known(self, name: str, seen: _Seen, missing: tuple[str, ...], rules: Mapping[str, Mapping[str, Any]]) -> Known:
         counts = seen.merge()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from leaflab.lake.base import Lake, TableVersion
-    from leaflab.values import Dataset, Raw
+    from leaflab.values import Dataset, Part, Raw
     from leaflab.workflow.lab import Lab
 
 __all__ = ["find_dataset", "load_dataset", "recipe_of", "write_dataset"]
@@ -50,21 +51,28 @@ def load_dataset(lake: Lake, wanted: str) -> Dataset:
 
 
 def write_dataset(lake: Lake, dataset: Dataset, recipe: str) -> dict[str, int]:
-    """Writes the parts, train first; the manifest lies with the last, so that a dataset is whole or absent.
+    """Writes the parts; the manifest lies with the last, named after the others: a dataset is whole or absent.
 
     Rows that are there already make no new version of the last part; the manifest is then a commit without rows.
     """
-    versions: dict[str, int] = {}
-    meta: dict[str, Any] = {}
-    for part in PARTS:
-        table, name = dataset.parts[part], f"dataset/{dataset.name}/{part}"
-        if part == PARTS[-1]:
-            meta = {"recipe": recipe, "dataset": manifest(dataset) | {"versions": dict(versions)}}
-        written = lake.write(name, table, digest=dataset.digests[part], meta=meta)
-        if meta and written.meta.get("recipe") != recipe:
-            written = lake.write(name, table.slice(0, 0), mode="append", digest=dataset.digests[part], meta=meta)
-        versions[part] = written.version
-    return versions
+    names = {part: f"dataset/{dataset.name}/{part}" for part in PARTS}
+
+    def write(part: Part, meta: Any = None) -> TableVersion:
+        return lake.write(names[part], dataset.parts[part], digest=dataset.digests[part], meta=meta)
+
+    *before, last = PARTS
+    with ThreadPoolExecutor(len(before)) as pool:
+        early = {part: pool.submit(write, part) for part in before}
+
+        def meta() -> dict[str, Any]:
+            versions = {part: written.result().version for part, written in early.items()}
+            return {"recipe": recipe, "dataset": manifest(dataset) | {"versions": versions}}
+
+        written = write(last, meta)
+        if written.meta.get("recipe") != recipe:
+            empty = dataset.parts[last].slice(0, 0)
+            written = lake.write(names[last], empty, mode="append", digest=dataset.digests[last], meta=meta)
+    return {**{part: done.result().version for part, done in early.items()}, last: written.version}
 
 
 def _versions(lake: Lake, name: str) -> list[TableVersion]:
