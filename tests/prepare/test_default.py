@@ -9,7 +9,7 @@ import pytest
 from leaflab.errors import ConfigError, DataError
 from leaflab.prepare.default import Default
 from leaflab.scorer import typed
-from leaflab.values import ROW_ID, Roles
+from leaflab.values import ROW_ID, Raw, Roles
 
 
 def table(**columns):
@@ -91,6 +91,30 @@ def test_a_few_words_among_numbers_are_markers_and_stray_ones_quarantine():
     strays = pa.table({"n": [*numbers[:396], "x1", "x2", "x3", "x4"], "y": ["a", "b"] * 200})
     prepared = clean(strays)
     assert prepared.facts["quarantined"] == {"unreadable": 4}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [["one", "two", "three", "four", "five", "six"], [f"w{n}" for n in range(40)]],
+    ids=["words", "codes among fractions"],
+)
+def test_numbers_and_words_in_one_column_are_for_a_person_to_tell_apart(other):
+    fine = 1 if other[0] == "one" else 1.5
+    mixed = [str(n * fine) if n % 3 else other[n // 3 % len(other)] for n in range(120)]
+    raw = pa.table({"x": mixed, "z": range(120), "y": [n % 2 for n in range(120)]})
+    with pytest.raises(DataError, match=r"column 'x' must hold values of one kind, not 80 numbers .* 40 words"):
+        Default().clean(raw, Roles(target="y"))
+    assert Default(rules={"x": {"kind": "category"}}).clean(raw, Roles(target="y")).table.num_rows == 120
+    with pytest.raises(DataError, match="at most 20%"):
+        Default(rules={"x": {"kind": "number"}}).clean(raw, Roles(target="y"))
+    proposed = Default(propose=True).proposal(Raw("t", 0, "", lambda: raw), Roles(target="y"))
+    assert "# x: column 'x' must hold values of one kind" in proposed
+
+
+def test_codes_of_digits_and_letters_are_one_kind():
+    codes = [f"{85000 + n}" if n % 3 else f"{85000 + n}A" for n in range(120)]
+    raw = pa.table({"x": codes * 4, "z": range(480), "y": [n % 2 for n in range(480)]})
+    assert Default().clean(raw, Roles(target="y")).columns[0].kind == "category"
 
 
 def test_columns_that_teach_nothing_are_left_out_and_said():

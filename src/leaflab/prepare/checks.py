@@ -160,17 +160,17 @@ def _failed(frame: pd.DataFrame, rules: Mapping[str, Mapping[str, Any]]) -> Iter
         try:
             pandera.DataFrameSchema({name: column}).validate(frame[[name]].reset_index(drop=True), lazy=True)
         except SchemaErrors as errors:
-            yield from _told(name, errors.failure_cases)
+            yield from _told(name, errors.failure_cases, frame[name])
 
 
-def _told(name: str, cases: pd.DataFrame) -> Iterator[Failure]:
+def _told(name: str, cases: pd.DataFrame, values: pd.Series[Any]) -> Iterator[Failure]:
     """Pandera's failure cases as ours, a rule each."""
     for check, group in cases.groupby("check", sort=False):
         word = str(check).partition("(")[0].removeprefix("str_")
         rule = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le", "greater_than": "gt"}.get(word, word)
         rule = {"less_than": "lt", "field_uniqueness": "unique", "not_nullable": "not_null"}.get(rule, rule)
         if group["index"].isna().any():
-            raise DataError(f"column {name!r}", f"cannot be checked by {check}", got=str(group["failure_case"].iloc[0]))
+            raise DataError(f"column {name!r}", f"must hold values that {check} can judge", got=values.dropna().iloc[0])
         rows, case = group["index"].to_numpy("int64"), group["failure_case"].iloc[0]
         yield Failure(rows, f"{name}.{rule}", f"{name!r} must satisfy {check}, not so for {case!s}")
 

@@ -38,11 +38,19 @@ def markers(more: Sequence[str | int | float] = ()) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Found:
-    """A column's rule, the sentences that say why it is so, and how often each marker of a missing value occurs."""
+    """A column's rule and why it is so.
+
+    Args:
+        column: the rule.
+        notes: sentences that say why.
+        markers: how often each marker of a missing value occurs.
+        mixed: what the column holds, where its values are of two kinds and only a person knows which is meant.
+    """
 
     column: Column
     notes: tuple[str, ...] = ()
     markers: Mapping[str, int] = field(default_factory=dict)
+    mixed: str = ""
 
 
 def find_text(name: str, distinct: pd.Series[Any], counts: np.ndarray, missing: tuple[str, ...]) -> Found:
@@ -63,9 +71,11 @@ def find_text(name: str, distinct: pd.Series[Any], counts: np.ndarray, missing: 
     base = Column(name, "category", missing=missing)
     if texts.empty:
         return Found(base, (), marked)
-    found = _as_boolean(base, folded) or _as_number(base, texts, counts) or date_rule(base, texts, counts)
+    style, reads = _best_style(texts, counts)
+    number = _as_number(base, texts, counts, style, reads)
+    found = _as_boolean(base, folded) or number or date_rule(base, texts, counts)
     column, notes = found or _as_words(base, texts, counts)
-    return Found(column, tuple(notes), marked)
+    return Found(column, tuple(notes), marked, "" if found else _mixed(texts, counts, reads))
 
 
 def _as_boolean(base: Column, folded: pd.Series[Any]) -> tuple[Column, list[str]] | None:
@@ -77,8 +87,9 @@ def _as_boolean(base: Column, folded: pd.Series[Any]) -> tuple[Column, list[str]
     return (replace(base, kind="boolean"), []) if known and both else None
 
 
-def _as_number(base: Column, texts: pd.Series[Any], counts: np.ndarray) -> tuple[Column, list[str]] | None:
-    style, reads = _best_style(texts, counts)
+def _as_number(
+    base: Column, texts: pd.Series[Any], counts: np.ndarray, style: tuple[str, str], reads: np.ndarray
+) -> tuple[Column, list[str]] | None:
     total, stray = int(counts.sum()), ~reads
     if not reads.any() or counts[reads].sum() < 0.5 * total:
         return None
@@ -96,6 +107,19 @@ def _as_number(base: Column, texts: pd.Series[Any], counts: np.ndarray) -> tuple
         mark = f", {style[1]!r} the thousands separator" if style[1] else ""
         notes.append(f"{base.name!r} holds numbers written as text; {style[0]!r} is the decimal mark{mark}")
     return column, notes
+
+
+def _mixed(texts: pd.Series[Any], counts: np.ndarray, reads: np.ndarray) -> str:
+    """What numbers and words share a column; codes, which mix digits and letters or are whole numbers too, do not."""
+    numbers, words = texts[reads], texts[~reads]
+    if len(numbers) < _MIN_NUMBERS or counts[reads].sum() < 0.5 * counts.sum() or not len(words):
+        return ""
+    fractions = numbers.str.contains(r"[.,]\d", regex=True).mean() > 0.5
+    codes = numbers.str.fullmatch(r"0\d+").any() or words.str.contains(r"\d", regex=True).any()
+    if not fractions and codes:
+        return ""
+    one, other = numbers.iloc[0], words.iloc[0]
+    return f"{counts[reads].sum():,} numbers (as {one!r}) and {counts[~reads].sum():,} words (as {other!r})"
 
 
 def _best_style(texts: pd.Series[Any], counts: np.ndarray) -> tuple[tuple[str, str], np.ndarray]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leaflab.errors import DataError
 from leaflab.prepare.kinds import MARKERS
 from leaflab.prepare.typing import type_column
 
@@ -41,7 +42,11 @@ def propose(raw: pa.Table, roles: Roles, rules: Mapping[str, Mapping[str, Any]])
     for name in raw.column_names:
         if name in roles.dropped or name in rules:
             continue
-        typed = type_column(name, raw[name], MARKERS, {})
+        try:
+            typed = type_column(name, raw[name], MARKERS, {})
+        except DataError as error:
+            lines.append(f"    # {_scalar(name)}: {error}")
+            continue
         found: dict[Any, str] = {**_sentinels(typed), **_words(typed)}
         if found:
             marks = ", ".join(_scalar(marker) for marker in found)

@@ -159,9 +159,17 @@ def find_rule(
     missing: Sequence[str],
     rules: Rules,
 ) -> Found:
-    """The rule of a column of this Arrow type, from its distinct texts where it holds texts."""
+    """The rule of a column of this Arrow type, from its distinct texts where it holds texts.
+
+    Raises:
+        DataError: it holds numbers and words, and no rule says which is meant.
+        ConfigError: a rule with an unknown key or value.
+    """
     found = _find(name, kind, distinct, counts, tuple(missing))
     if name not in rules:
+        if found.mixed:
+            hint = f"say what it is: prepare.rules={{{name}: {{kind: number}}}} (or category), or dataset.drop=[{name}]"
+            raise DataError(f"column {name!r}", f"must hold values of one kind, not {found.mixed}", hint=hint)
         return found
     return Found(_overruled(found.column, rules[name]), markers=found.markers)
 
