@@ -123,6 +123,16 @@ def test_bad_lines_are_set_aside_with_number_reason_and_text(tmp_path: Path) -> 
     assert table.column("n").to_pylist() == [i for i in range(40) if i not in (9, 19, 29)]
 
 
+@pytest.mark.parametrize("at", [0, 1, 2999])
+@pytest.mark.parametrize("zeros", [1, 4096, 4097])
+def test_zeros_that_a_power_cut_left_cost_their_line_only(tmp_path: Path, at: int, zeros: int) -> None:
+    lines = [f"{i},v{i}".encode() for i in range(3000)]
+    lines[at] = bytes(zeros) + lines[at]
+    table, reading = read(write(tmp_path, b"n,s\n" + b"\n".join(lines) + b"\n"))
+    assert [(b.line, b.reason) for b in reading.bad] == [(at + 2, "holds a zero byte")]
+    assert table.column("n").to_pylist() == [i for i in range(3000) if i != at]
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_quoted_fields_may_hold_line_breaks_delimiters_and_quotes(tmp_path: Path) -> None:
     rows = [f'{i},"line {i}\nwith, ""quotes""\r\nand more"' for i in range(50)]
@@ -190,7 +200,8 @@ def test_a_file_without_a_header_takes_names(tmp_path: Path) -> None:
         ("t.csv", b"a,b\n", "has a header but no row that fits it"),
         ("t.csv", b"PAR1" + bytes(100), "is not delimited text but parquet"),
         ("t.csv", b"PK\x03\x04" + bytes(100), "is not delimited text but zip"),
-        ("t.csv", b"a,b\n1,\x00\x00\n", "is not delimited text but binary data"),
+        ("t.csv", b"a,b\n1,\x00\x00\n", "has a header but no row that fits it"),
+        ("t.csv", bytes(1000), "has a header but no row that fits it|binary data"),
         ("t.csv", bytes(range(1, 256)) * 9, "is not delimited text but binary data"),
         ("t.xyz", b"a,b\n1,2\n", "has an ending that names no format"),
     ],

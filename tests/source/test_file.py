@@ -111,6 +111,30 @@ def test_digits_are_a_code_where_their_format_shows_one(tmp_path: Path) -> None:
     }
 
 
+def test_titles_above_a_sheet_are_set_aside(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["A cover"])
+    sheet = book.create_sheet("Data")
+    for row in (["Sales of 2024"], [], [None, "in thousands"], ["day", "n"], ["mon", 5], ["sum", 5]):
+        sheet.append(row)
+    sheet.merge_cells("A1:B1")
+    book.save(tmp_path / "t.xlsx")
+    reading = File(path=str(tmp_path / "t.xlsx"), sheet="Data").read()
+    assert reading.table().to_pydict() == {"day": ["mon", "sum"], "n": [5, 5]}
+    assert [(bad.line, bad.raw) for bad in reading.bad] == [(1, "Sales of 2024"), (3, "in thousands")]
+    with pytest.raises(SourceError, match=r"has a header but no rows: name another sheet with source.sheet: Data"):
+        File(path=str(tmp_path / "t.xlsx")).read()
+
+
+def test_one_column_with_a_remark_has_its_own_header(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["word"], ["a"], ["b", "a remark"], ["c"], ["d"]):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "t.xlsx")
+    found = File(path=str(tmp_path / "t.xlsx")).read().table().to_pydict()
+    assert found == {"word": ["a", "b", "c", "d"], "column_2": [None, "a remark", None, None]}
+
+
 def test_json_objects_nest_and_lists_are_text(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"id": 1, "at": {"x": 2}, "tags": ["a", 1]}\n\n{"id": 2.5, "at": {"x": "far"}, "new": true}\n')

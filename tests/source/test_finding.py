@@ -69,6 +69,18 @@ def test_an_archive_is_read_member_by_member(tmp_path: Path) -> None:
     assert [(b.line, b.source) for b in reading.bad] == [(3, f"{tmp_path}/t.zip:folder/b.csv")]
 
 
+def test_an_archive_may_lie_in_an_archive(tmp_path: Path) -> None:
+    data, name = CSV, "t.csv"
+    for deep in range(1, 5):
+        with zipfile.ZipFile(tmp_path / f"{deep}.zip", "w") as archive:
+            archive.writestr(name, data)
+            archive.writestr(f"{deep}.csv", b"s,n\nz,3\n")
+        data, name = (tmp_path / f"{deep}.zip").read_bytes(), f"{deep}.zip"
+    assert sorted(pydict(File(path=str(tmp_path / "2.zip")).read())["n"]) == [1, 2, 3, 3]
+    with pytest.raises(SourceError, match=r"4.zip:3.zip:2.zip:1.zip' is an archive in 3 others: unpack it first"):
+        File(path=str(tmp_path / "4.zip")).read()
+
+
 def test_archives_that_hold_nothing_or_are_broken(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("README", b"words")

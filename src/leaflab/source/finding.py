@@ -18,6 +18,7 @@ from leaflab.source.piece import COMPRESSED, Opening, Piece, readable, unpacked
 
 __all__ = ["find", "opened", "stem_of"]
 
+_DEEPEST = 3  # archives in one another; some hold themselves
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
@@ -97,11 +98,13 @@ def _check(file: Path, name: str) -> None:
             raise SourceError(f"'{name}'", "is empty")
 
 
-def opened(piece: Piece, endings: set[str]) -> Iterator[Piece]:
-    """The members of an archive, each under its own name, or the file itself."""
+def opened(piece: Piece, endings: set[str], depth: int = 0) -> Iterator[Piece]:
+    """The members of an archive and of archives in it, each under its own name, or the file itself."""
     if piece.ending != "zip":
         yield unpacked(piece)
         return
+    if depth == _DEEPEST:
+        raise SourceError(f"'{piece.name}'", f"is an archive in {_DEEPEST} others", hint="unpack it first")
     with readable(piece.name), piece.seekable() as stream, zipfile.ZipFile(stream) as archive:
         members = [i for i in archive.infolist() if not i.is_dir() and _counts(Path(i.filename), endings)]
         if any(i.flag_bits & 1 for i in members):
@@ -110,7 +113,8 @@ def opened(piece: Piece, endings: set[str]) -> Iterator[Piece]:
         raise SourceError(f"'{piece.name}'", "is an archive without a table")
     for member in sorted(members, key=lambda i: i.filename):
         name = piece.name if len(members) == 1 else f"{piece.name}:{member.filename}"
-        yield unpacked(Piece(name, PurePosixPath(member.filename).name, partial(_member, piece, member.filename)))
+        inner = Piece(name, PurePosixPath(member.filename).name, partial(_member, piece, member.filename))
+        yield from opened(inner, endings, depth + 1)
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import SourceError
+from leaflab.source.base import BadLine
 from leaflab.source.folding import batch_of, type_of
 from leaflab.source.format import Findings, Format
 
@@ -23,8 +25,19 @@ _CODE = re.compile(r'(?:\[\$-\w+\])?((?:0|[-/() ]|\\[^A-Za-z]|"[^"A-Za-z]*")+)(?
 _PLACES = re.compile(r'0|[-/() ]|\\.|"[^"]*"')
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """The table in a sheet, how much blank there was, and the titles above it with their lines."""
+
+    names: list[str]
+    rows: list[list[Any]]
+    blank_rows: int
+    blank_columns: int
+    titles: list[tuple[int, str]]
+
+
 class Sheet(Format):
-    """One sheet; its first row that is not blank names the columns.
+    """One sheet; its first row that is not blank names the columns, titles above it are set aside.
 
     Wholly blank rows and columns are dropped and counted. A formula counts as the value last computed, digits whose
     format shows zeros in front count as the text that is shown.
@@ -35,27 +48,35 @@ class Sheet(Format):
 
     def __init__(self, sheet: str | None = None) -> None:
         self._sheet = sheet
-        self._cells: dict[str, tuple[list[str], list[list[Any]], int, int]] = {}
+        self._cells: dict[str, _Cells] = {}
 
     def schema(self, piece: Piece, *, whole: bool) -> pa.Schema:
         import pyarrow as pa
 
-        names, rows, _, _ = self._read(piece)
-        return pa.schema([(name, type_of(row[at] for row in rows)) for at, name in enumerate(names)])
+        cells = self._read(piece)
+        return pa.schema([(name, type_of(row[at] for row in cells.rows)) for at, name in enumerate(cells.names)])
 
     def batches(self, piece: Piece, schema: pa.Schema, findings: Findings) -> Iterator[pa.RecordBatch]:
-        names, rows, blank_rows, blank_columns = self._read(piece)
-        findings.blank += blank_rows
-        findings.dropped(blank_columns, "column")
-        for start in range(0, len(rows), _ROWS):
-            yield batch_of([dict(zip(names, row, strict=True)) for row in rows[start : start + _ROWS]], schema)
+        cells = self._read(piece)
+        findings.blank += cells.blank_rows
+        findings.dropped(cells.blank_columns, "column")
+        findings.bad += [BadLine(line, "a title above the header", text, piece.name) for line, text in cells.titles]
+        for start in range(0, len(cells.rows), _ROWS):
+            rows = cells.rows[start : start + _ROWS]
+            yield batch_of([dict(zip(cells.names, row, strict=True)) for row in rows], schema)
 
-    def _read(self, piece: Piece) -> tuple[list[str], list[list[Any]], int, int]:
+    def _read(self, piece: Piece) -> _Cells:
         if piece.name not in self._cells:
-            self._cells[piece.name] = _trimmed(self._grid(piece), piece.name)
+            grid, others = self._grid(piece)
+            try:
+                self._cells[piece.name] = _trimmed(grid)
+            except ValueError as error:
+                hint = f"name another sheet with source.sheet: {others}" if others else ""
+                raise SourceError(f"'{piece.name}'", str(error), hint=hint) from error
         return self._cells[piece.name]
 
-    def _grid(self, piece: Piece) -> list[list[Any]]:
+    def _grid(self, piece: Piece) -> tuple[list[list[Any]], str]:
+        """The cells of the sheet, and the names of the other sheets."""
         import warnings
         from zipfile import BadZipFile
 
@@ -65,14 +86,17 @@ class Sheet(Format):
             warnings.simplefilter("ignore")
             try:
                 book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            except (BadZipFile, KeyError, OSError, ValueError) as error:
+                names = [sheet.title for sheet in book.worksheets]
+                wanted = self._sheet or next(iter(names), "")
+                if wanted not in names:
+                    hint = f"the workbook has {', '.join(names)}"
+                    raise SourceError("`source.sheet`", "names no sheet", got=wanted, hint=hint)
+                sheet = book[wanted]
+                sheet.reset_dimensions()
+                grid = [[_plain(cell) for cell in row] for row in sheet.iter_rows()]
+            except (BadZipFile, KeyError, OSError, ValueError, SyntaxError) as error:  # broken XML is a SyntaxError
                 raise SourceError(f"'{piece.name}'", f"is not an Excel workbook ({error})") from error
-            if self._sheet is not None and self._sheet not in book.sheetnames:
-                has = ", ".join(book.sheetnames)
-                raise SourceError("`source.sheet`", "names no sheet", got=self._sheet, hint=f"the workbook has {has}")
-            sheet = book[self._sheet] if self._sheet else book.worksheets[0]
-            sheet.reset_dimensions()
-            return [[_plain(cell) for cell in row] for row in sheet.iter_rows()]
+        return grid, ", ".join(name for name in names if name != wanted)
 
 
 def _plain(cell: Any) -> Any:
@@ -101,17 +125,37 @@ def _as_shown(value: int, form: str) -> int | str:
     return "".join(next(due) if place == "0" else place.strip('\\"') for place in places)
 
 
-def _trimmed(grid: list[list[Any]], name: str) -> tuple[list[str], list[list[Any]], int, int]:
-    """Names and rows without the blank ones, and how many rows and columns went."""
+def _trimmed(grid: list[list[Any]]) -> _Cells:
+    """The table in a grid.
+
+    Raises:
+        ValueError: there is none.
+    """
     width = max((len(row) for row in grid), default=0)
     padded = [row + [None] * (width - len(row)) for row in grid]
-    rows = [row for row in padded if any(value is not None for value in row)]
+    lines = [(line, row) for line, row in enumerate(padded, 1) if _filled(row)]
+    first = _first(lines)
+    titles = [(line, " ".join(str(value) for value in row if value is not None)) for line, row in lines[:first]]
+    rows = [row for _, row in lines[first:]]
     if len(rows) < 2:
-        raise SourceError(f"'{name}'", "is empty" if not rows else "has a header but no rows")
+        raise ValueError("is empty" if not rows else "has a header but no rows")
     used = [at for at in range(width) if any(row[at] is not None for row in rows)]
     names: list[str] = []
     for place, at in enumerate(used, 1):
         given = str(rows[0][at]).strip() if rows[0][at] is not None else f"column_{place}"
         twins = [given, *(f"{given}_{n}" for n in range(2, len(used) + 2))]
         names.append(next(twin for twin in twins if twin not in names))
-    return names, [[row[at] for at in used] for row in rows[1:]], len(grid) - len(rows), width - len(used)
+    table = [[row[at] for at in used] for row in rows[1:]]
+    return _Cells(names, table, len(grid) - len(lines), width - len(used), titles)
+
+
+def _first(lines: list[tuple[int, list[Any]]]) -> int:
+    """Which row is the header: titles above it are texts alone in their rows, and most rows below it are no such."""
+    at = next((at for at, (_, row) in enumerate(lines) if _filled(row) > 1), 0)
+    below = [_filled(row) > 1 for _, row in lines[at + 1 :]]
+    texts = all(value is None or isinstance(value, str) for _, row in lines[: at + 1] for value in row)
+    return at if texts and sum(below) * 2 > len(below) else 0
+
+
+def _filled(row: list[Any]) -> int:
+    return sum(value is not None for value in row)

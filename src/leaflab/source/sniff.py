@@ -39,13 +39,16 @@ def format_of(head: bytes) -> str:
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether bytes hold what no text in a one-byte encoding or UTF-8 does: zeros, or more than a few control codes.
+    """Whether bytes hold what no text in a one-byte encoding or UTF-8 does: more than a few control codes.
 
-    >>> is_binary(b"a,b\\n1,2\\n"), is_binary(bytes(range(256)))
-    (False, True)
+    A run of zeros counts once: loggers leave one in a file of text when their power fails.
+
+    >>> is_binary(b"a,b\\n1,2\\n"), is_binary(b"a,b\\n1,2\\n" + bytes(4096)), is_binary(bytes(range(256)))
+    (False, False, True)
     """
-    control = sum(map(head.count, (bytes([code]) for code in range(32) if code not in (9, 10, 11, 12, 13, 26, 27))))
-    return b"\x00" in head or control > len(head) // 100
+    text = re.sub(rb"\x00+", b"\x00", head)
+    control = sum(map(text.count, (bytes([code]) for code in range(32) if code not in (9, 10, 11, 12, 13, 26, 27))))
+    return control > max(1, len(text) // 100)
 
 
 def encoding_of(head: bytes) -> str:
@@ -57,8 +60,9 @@ def encoding_of(head: bytes) -> str:
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if max(even, odd) > len(head) // 5:
+    text = re.sub(rb"\x00{3,}", b"", head)
+    even, odd = text[0::2].count(0), text[1::2].count(0)
+    if max(even, odd) > len(text) // 5:
         return "utf-16-le" if odd > even else "utf-16-be"
     if has_valid_utf8(head) or head.isascii():
         return "utf-8"
