@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import http.server
 import lzma
+import resource
 import sys
 import threading
 import zipfile
@@ -191,6 +192,18 @@ def test_a_server_that_refuses_or_stops_is_one_sentence(server: str, free_port: 
         File(path=f"{server}/short.csv").read()
     with pytest.raises(SourceError, match=r"cannot be reached \(.*refused"):
         File(path=f"http://127.0.0.1:{free_port}/a.csv").read()
+
+
+@pytest.mark.parametrize("kind", [File, Url])
+def test_a_download_for_which_there_is_no_room_is_one_sentence(server: str, kind: type[File | Url]) -> None:
+    url = f"{server}/a.csv"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CSV) - 1, hard))
+    try:
+        with pytest.raises(SourceError, match=r"a.csv' cannot be downloaded to '.*' \(File too large\)"):
+            (File(path=url) if kind is File else Url(url=url)).read()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_an_object_store_goes_through_fsspec() -> None:

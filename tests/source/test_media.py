@@ -57,6 +57,7 @@ def test_pictures(tmp_path: Path, cache: str) -> None:
     assert reading.notes == ["1 pictures look like another one (column look)"]
     assert [(b.line, b.raw) for b in reading.bad] == [(5, "dog/broken.png")]
     assert "cannot be decoded" in reading.bad[0].reason
+    assert "BytesIO" not in reading.bad[0].reason
     assert len([name for name in first if name.startswith("hog")]) == 4 * 4 * 36
     kept = reading.media[0]
     assert (kept.path, kept.label, kept.shape) == ("cat/0.png", "cat", {"width": 64.0, "height": 64.0})

@@ -63,6 +63,8 @@ def _fetch(url: str, path: Path) -> None:
         raise SourceError(f"'{name}'", f"was refused by its server ({error.code} {error.reason})") from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         raise SourceError(f"'{name}'", f"cannot be reached ({getattr(error, 'reason', error)})") from error
+    except OSError as error:
+        raise SourceError(f"'{name}'", f"cannot be downloaded to '{path.parent}' ({error.strerror})") from error
     got = path.stat().st_size
     if promised is not None and int(promised) != got:
         raise SourceError(f"'{name}'", f"stopped after {got:,} of {int(promised):,} bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Audio", "Images", "Media", "Video"]
 
+_BYTES = re.compile("<_io.BytesIO [^>]*>")  # as decoders name a file that they were given the bytes of
 _ALIKE = 4  # bits of 64 in which the hashes of pictures that look alike may differ
 
 
@@ -78,7 +80,7 @@ class Media(Source):
         for number, each in enumerate(measured, 1):
             path = each.file.relative_to(folder).as_posix()
             if each.error:
-                reading.bad.append(BadLine(number, each.error, path, str(folder)))
+                reading.bad.append(BadLine(number, _BYTES.sub(repr(path), each.error), path, str(folder)))
                 continue
             told = _told(path, labels)
             label = next((str(v) for k, v in told.items() if k == "label"), None)
