@@ -45,6 +45,7 @@ def test_pictures(tmp_path: Path, cache: str) -> None:
         picture(tmp_path / "in" / label / f"{seed}.png", 20, seed=seed)
     picture(tmp_path / "in" / "cat" / "brighter.jpg", 60, size=128, seed=0)
     (tmp_path / "in" / "dog" / "broken.png").write_bytes((tmp_path / "in/cat/0.png").read_bytes()[:60])
+    (tmp_path / "in" / "dog" / "words.png").write_text("no picture")
     source = Images(path=str(tmp_path / "in"), cache=cache, features=["size", "exif", "colour", "hog", "grid", "phash"])
     reading = source.read()
     rows = {row["path"]: row for row in reading.table().to_pylist()}
@@ -55,9 +56,9 @@ def test_pictures(tmp_path: Path, cache: str) -> None:
     assert rows["cat/brighter.jpg"]["brightness mean"] > first["brightness mean"]
     assert rows["cat/brighter.jpg"]["look"] == first["look"] != rows["cat/2.png"]["look"]
     assert reading.notes == ["1 pictures look like another one (column look)"]
-    assert [(b.line, b.raw) for b in reading.bad] == [(5, "dog/broken.png")]
+    assert [(b.line, b.raw) for b in reading.bad] == [(5, "dog/broken.png"), (6, "dog/words.png")]
     assert "cannot be decoded" in reading.bad[0].reason
-    assert "BytesIO" not in reading.bad[0].reason
+    assert reading.bad[1].reason == "cannot be decoded (cannot identify image file 'dog/words.png')"
     assert len([name for name in first if name.startswith("hog")]) == 4 * 4 * 36
     kept = reading.media[0]
     assert (kept.path, kept.label, kept.shape) == ("cat/0.png", "cat", {"width": 64.0, "height": 64.0})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leaflab.lake.delta import Delta
+from leaflab.source.feed import Feed
 from leaflab.source.payload import Payload
-from leaflab.source.spool import Message
+from leaflab.source.spool import Message, Spool
 
 ARRIVED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 WHEN = dt.datetime(2020, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
@@ -86,8 +89,41 @@ def test_csv() -> None:
         ('{"t": 1}', {"topic": "other/{x}"}, "has a topic that does not fit other/{x}"),
         ('{"u": 1}', {"fields": {"t": {}}}, "holds none of the fields t"),
         ('{"t": "hot"}', {"fields": {"t": {"scale": 2.0}}}, "has 'hot' for 't', which must be a number"),
+        ('{"timestamp": "9999-12-31T23:59:59-14:00"}', {}, "holds what cannot be kept (date value out of range)"),
+        ('{"timestamp": "0001-01-01T00:00:00+14:00"}', {}, "holds what cannot be kept"),
+        ("[" * 100_000, {}, "holds what cannot be kept (maximum recursion depth exceeded"),
+        ('{"a":' * 5000 + "1" + "}" * 5000, {}, "holds what cannot be kept"),
+        (r'{"t": "\ud800"}', {}, "holds what cannot be kept ('utf-8' codec can't encode"),
+        (r'{"t": ["\ud800"]}', {}, "holds what cannot be kept"),
+        (r'{"\ud800": 1}', {}, "holds what cannot be kept"),
+        ('{"t": 1e999}', {}, "is not JSON (inf is no number)"),
+        (f'{{"t": {"9" * 1000}}}', {}, "holds what cannot be kept (int too large to convert to float)"),
     ],
 )
 def test_what_is_no_row_says_why(payload: bytes | str, keys: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         row(payload, **keys)
+
+
+def test_a_field_does_not_pose_as_the_topic() -> None:
+    assert row('{"topic": "plant/2", "t": 1}') == {
+        "topic": "plant/1/oven",
+        "timestamp": ARRIVED,
+        "topic_2": "plant/2",
+        "t": 1.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ['{"Id": 1, "id": 2}', '{"T": 1}', '{"Topic": "x"}', '{"timestamp": 1, "TIMESTAMP": 2}', r'{"s": "\ud800"}'],
+)
+def test_no_message_keeps_those_after_it_from_the_lake(tmp_path: Path, payload: str) -> None:
+    spool, lake = Spool(tmp_path / "spool"), Delta(path=str(tmp_path / "lake"))
+    good = '{"timestamp": 1, "t": 1}', '{"timestamp": 2, "t": 2}'
+    spool.append([Message("plant/1", text.encode(), 1e9) for text in (good[0], payload, good[1])])
+    drawn = Feed(spool, Payload(), {}, {}, (), grow=True).draw(10)
+    spool.close()
+    assert [bad.line for bad in drawn.bad] == [2]
+    lake.write("raw/t", drawn.rows, mode="append", new_columns="add")
+    assert lake.read("raw/t").column("t").to_pylist() == [1.0, 2.0]

@@ -68,6 +68,7 @@ class Feed:
         self._place = Place(mark.get("segment", 1), mark.get("offset", 0))
         self._count = mark.get("messages", 0)
         self._columns = dict(columns)
+        self._names = {name.casefold(): name for name in columns}
         self._seen = dict.fromkeys(known)
         self._twins = {_twin(message): None for message in spool.before(self._place)}
         self._latest: dict[tuple[Any, ...], dt.datetime] = {}
@@ -121,9 +122,11 @@ class Feed:
         """Checks a row against the columns and adds those that are new.
 
         Raises:
-            ValueError: a field is new and may not be added, or its value is of another type than before.
+            ValueError: a field is new and may not be added, its name differs from another's only in case, or its value
+                is of another type than before.
         """
         new: dict[str, pa.DataType] = {}
+        names: dict[str, str] = {}
         for name, value in row.items():
             if value is None:
                 continue
@@ -131,10 +134,14 @@ class Feed:
             if has is None:
                 if self._columns and not self._grow:
                     raise ValueError(f"has a field {name!r} that is no column")
+                folded = name.casefold()
+                if (twin := self._names.get(folded) or names.setdefault(folded, name)) != name:
+                    raise ValueError(f"has a field {name!r}, which differs from {twin!r} only in case")
                 new[name] = kind
             elif has != kind:
                 raise ValueError(f"has {value!r} for {name!r}, which is {has}")
         self._columns |= new
+        self._names |= names
 
     def _table(self, rows: list[Row]) -> pa.Table:
         import pyarrow as pa

@@ -69,14 +69,23 @@ class Payload:
         """The row of a message: `topic`, the parts of the topic, the time in UTC, numbers as floats.
 
         Raises:
-            ValueError: the payload or the topic is not what the mapping says.
+            ValueError: the payload or the topic is not what the mapping says, or a value cannot be kept.
         """
+        try:
+            row = self._row(message)
+            if b"\\u" in message.payload:  # half a character can only be written so
+                json.dumps(row, ensure_ascii=False, default=str).encode()
+        except (OverflowError, RecursionError, UnicodeEncodeError) as error:
+            raise ValueError(f"holds what cannot be kept ({error})") from error
+        return row
+
+    def _row(self, message: Message) -> Row:
         found = self._values(message.payload)
         when = found.pop(self.time, None)
         row: Row = {"topic": message.topic, **self._parts(message.topic)}
         row[self.time] = _time(when) if when is not None else dt.datetime.fromtimestamp(message.arrived, dt.UTC)
         if not self.fields:
-            return row | {name: _plain(value, 1.0, name) for name, value in found.items()}
+            return row | {f"{n}_2" if n in row else n: _plain(value, 1.0, n) for n, value in found.items()}
         for name, rule in self.fields.items():
             row[name] = _plain(found.get(rule.path or name), rule.scale, name)
         if all(row[name] is None for name in self.fields):
@@ -121,6 +130,12 @@ class Payload:
         return re.compile(escaped.replace(r"\+", "[^/]+").replace(r"\#", ".*").replace("#", ".*"))
 
 
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(f"is not JSON ({number} is no number)")
+    return number
+
+
 def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is no number")
 
@@ -139,7 +154,7 @@ def _plain(value: Any, scale: float, name: str) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float):
-        return float(value) * scale
+        return _finite(float(value) * scale)
     if scale != 1.0:
         raise ValueError(f"has {value!r} for {name!r}, which must be a number")
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
