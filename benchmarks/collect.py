@@ -138,6 +138,7 @@ def mqtt(messages: int, folder: Path) -> None:
 
 def _through(messages: int, port: int, folder: Path) -> None:
     from leaflab.lake.delta import Delta
+    from leaflab.lake.growing import Growing
     from leaflab.source.feed import Feed
     from leaflab.source.mqtt import Mqtt
     from leaflab.source.spool import Spool
@@ -147,6 +148,7 @@ def _through(messages: int, port: int, folder: Path) -> None:
 
     source = Mqtt(host="127.0.0.1", port=port, topics=["plant/#"])
     spool, lake, taken = Spool(folder / "spool"), Delta(path=str(folder / "lake")), 0
+    growing = Growing()
     feed = Feed(spool, source.payload, {}, {}, (), grow=True)
     rows = ({"timestamp": i, "temperature": i % 40 + 0.5, "humidity": i % 100} for i in range(1, messages + 1))
     with source.listening(spool, "bench"):
@@ -157,7 +159,7 @@ def _through(messages: int, port: int, folder: Path) -> None:
             time.sleep(0.5)
             drawn = feed.draw(50_000)
             if drawn.rows is not None:
-                lake.write("raw/plant", drawn.rows, mode="append", meta={"mark": drawn.mark})
+                lake.write("raw/plant", drawn.rows, mode="append", digest=growing, meta={"mark": drawn.mark})
                 taken, last = taken + drawn.messages, time.perf_counter()
         sender.join()
     spool.close()

@@ -133,6 +133,10 @@ def test_zeros_that_a_power_cut_left_cost_their_line_only(tmp_path: Path, at: in
     assert table.column("n").to_pylist() == [i for i in range(3000) if i != at]
 
 
+def test_zeros_before_and_in_the_header_are_no_names(tmp_path: Path) -> None:
+    assert read(write(tmp_path, bytes(500) + b"\na\0,b\n1,2\n"))[0].to_pydict() == {"a": [1], "b": [2]}
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_quoted_fields_may_hold_line_breaks_delimiters_and_quotes(tmp_path: Path) -> None:
     rows = [f'{i},"line {i}\nwith, ""quotes""\r\nand more"' for i in range(50)]

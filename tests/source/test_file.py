@@ -159,6 +159,28 @@ def test_a_broken_json_line_is_set_aside(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"n":' * 5000 + "1" + "}" * 5000, "nested too deeply"),
+        (r'{"n": "\ud800"}', "half a character"),
+        (r'{"\ud800": 1}', "half a character"),
+        (f'{{"n": {"9" * 5000}}}', "4300 digits"),
+    ],
+)
+def test_json_that_cannot_be_kept_is_set_aside(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"n": 1}}\n{line}\n{{"n": 2}}\n')
+    reading = File(path=str(path)).read()
+    assert reading.table().to_pydict() == {"n": [1, 2]}
+    assert [bad.line for bad in reading.bad] == [2]
+    assert reason in reading.bad[0].reason
+    (tmp_path / "t.json").write_text(f"[{line}]")
+    with pytest.raises(SourceError, match=rf"is not JSON \(.*{reason}"):
+        File(path=str(tmp_path / "t.json")).read()
+
+
+@pytest.mark.parametrize(
     ("name", "data", "words"),
     [
         ("t.parquet", b"a,b\n1,2\n", "is not a Parquet file"),

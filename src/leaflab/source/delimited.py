@@ -109,7 +109,7 @@ class Delimited(Format):
         rows, header = rows_of(first, delimiter), 0
         for row in rows:
             header += len(row.data)
-            if row.fields and any(field.strip() for field in row.fields) and not (said and row.line == 1):
+            if row.fields and any(field.strip("\0 \t") for field in row.fields) and not (said and row.line == 1):
                 break
         names, unnamed = _names(row.fields or [], [r.fields for r in islice(rows, 200) if r.fields])
         return _Layout(encoding, delimiter, header, names, unnamed)
@@ -219,7 +219,7 @@ def _names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[
 
     A header one short of its rows either has a delimiter at the end of each row or leaves the row numbers unnamed.
     """
-    header = [name.strip() for name in header]
+    header = [name.replace("\0", "").strip() for name in header]
     widths = Counter(map(len, rows))
     if widths and widths.most_common(1)[0][0] == len(header) + 1:
         trailing = all(not row[-1].strip() for row in rows if len(row) == len(header) + 1)

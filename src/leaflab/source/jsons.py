@@ -76,7 +76,7 @@ class Json(Format):
         """The rows of a file that is one JSON value; None where it is one value a line after all."""
         with piece.open() as stream:
             try:
-                plain = json.loads(stream.read().decode(encoding))
+                plain = _loaded(stream.read().decode(encoding))
             except ValueError as error:
                 if not sure:
                     return None
@@ -98,13 +98,30 @@ def _is_pretty(head: bytes) -> bool:
     return False
 
 
+def _loaded(text: str) -> Any:
+    """A JSON value.
+
+    Raises:
+        ValueError: it is none, is nested too deeply, or holds half a character.
+    """
+    try:
+        value = json.loads(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half a character") from error
+    return value
+
+
 def _objects(text: str, line: int, name: str, findings: Findings) -> _Rows:
     rows: _Rows = []
     for number, raw in enumerate(text.split("\n"), line):
         if not raw.strip():
             continue
         try:
-            value = json.loads(raw)
+            value = _loaded(raw)
         except ValueError as error:
             findings.bad.append(BadLine(number, f"not JSON ({error})", raw.rstrip("\r"), name))
             continue

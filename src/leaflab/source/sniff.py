@@ -48,7 +48,7 @@ def is_binary(head: bytes) -> bool:
     """
     text = re.sub(rb"\x00+", b"\x00", head)
     control = sum(map(text.count, (bytes([code]) for code in range(32) if code not in (9, 10, 11, 12, 13, 26, 27))))
-    return control > max(1, len(text) // 100)
+    return control > max(4, len(text) // 100)
 
 
 def encoding_of(head: bytes) -> str:
