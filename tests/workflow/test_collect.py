@@ -79,6 +79,7 @@ def test_bad_lines_are_in_the_quarantine_once(lab: Any, tmp_path: Path) -> None:
             "raw": "1,2,3",
         }
     ]
+    assert [version.meta["uri"] for version in lake.versions("quarantine/t")] == [str(tmp_path / "a.csv")]
 
 
 def test_the_same_rows_are_the_same_version_and_run(lab: Any, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def set_aside(lab: Lab, bad: Sequence[BadLine], uri: str, meta: Mapping[str, Any
         {"source": b.source or uri, "line": b.line, "rule": "unreadable", "reason": b.reason, "raw": b.raw} for b in bad
     ]
     table = pa.Table.from_pylist(rows, schema=pa.schema(columns))
-    lab.lake.write(f"quarantine/{lab.dataset.name}", table, mode="append", meta=meta)
+    lab.lake.write(f"quarantine/{lab.dataset.name}", table, mode="append", meta={"uri": uri, **meta})
 
 
 def keep_media(lab: Lab, reading: Reading) -> None:
