@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from leaflab.errors import SourceError
+from leaflab.errors import ConfigError, SourceError
 from leaflab.identity import digest
 from leaflab.lake.delta import Delta
 from leaflab.source.mqtt import Mqtt
@@ -249,6 +250,26 @@ def test_nothing_came(lab: Any, brokers: Brokers) -> None:
 def test_a_broker_that_is_not_there(lab: Any) -> None:
     with pytest.raises(SourceError, match=r"broker 127.0.0.1:\d+ cannot be reached \(Connection refused\)"):
         collect(lab())
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"topics": ["plant/#/x"]}, "`source.topics` must have + and # for whole parts"),
+        ({"topics": ["plant/a+"]}, "`source.topics` must have + and # for whole parts"),
+        ({"topics": [""]}, "`source.topics` must have"),
+        ({"tls": True, "ca": "nowhere.pem"}, "`source.ca` names no file, got 'nowhere.pem'"),
+    ],
+)
+def test_what_no_broker_is_asked_for(lab: Any, keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        collect(lab(**keys))
+
+
+@pytest.mark.parametrize("topic", ["#", "+", "plant/#", "+/+/t", "/a", "a//b", "a/+/#", "$SYS/#"])
+def test_patterns_that_brokers_know(lab: Any, topic: str) -> None:
+    with pytest.raises(SourceError, match="cannot be reached"):
+        collect(lab(topics=[topic]))
 
 
 def test_wrong_password(lab: Any, brokers: Brokers, tmp_path: Path) -> None:

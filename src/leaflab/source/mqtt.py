@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import queue
+import re
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mqtt"]
 
+_PATTERN = re.compile(r"(?=.)((\+|[^+#/]*)(/(\+|[^+#/]*))*(/#)?|#)")
 _PATIENCE = 15.0  # seconds for the first connection; later ones are tried until they succeed
 _GROUP = 1000  # messages a file sync
 
@@ -88,6 +91,13 @@ class Mqtt(Stream):
             raise ConfigError("`source.host`", "is not set", hint="name the broker, as in source.host=localhost")
         if not self._topics:
             raise ConfigError("`source.topics`", "is not set", hint="as in source.topics=[plant/+/+]")
+        for topic in self._topics:
+            if not _PATTERN.fullmatch(topic):
+                rule = "must have + and # for whole parts, # for the last"
+                raise ConfigError("`source.topics`", rule, got=topic, hint="as in source.topics=[plant/+/t,hall/#]")
+        for key, path in {"ca": self.ca, "cert": self.cert, "key": self.key}.items():
+            if path is not None and not Path(path).is_file():
+                raise ConfigError(f"`source.{key}`", "names no file", got=path)
 
     @contextmanager
     def listening(self, spool: Spool, name: str) -> Iterator[threading.Event]:
