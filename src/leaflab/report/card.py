@@ -34,7 +34,9 @@ def page(found: Assessment, about: Mapping[str, Any], advice: Sequence[Advice]) 
     weak = [s for s in found.slices if s.excess > 0][:10]
     if weak:
         note = "p-values of a one-sided Welch test on mean losses, corrected by Holm for every slice looked at"
-        slices = [(s.name, s.rows, s.loss, s.rest, f"{s.adjusted:.2g}") for s in weak]
+        slices = [
+            (s.name, s.rows, s.loss, s.rest, "< 0.0001" if s.adjusted < 1e-4 else f"{s.adjusted:.2g}") for s in weak
+        ]
         made.tables.append(Table("Weakest slices", ("slice", "rows", "loss", "elsewhere", "corrected p"), slices, note))
     if found.threshold:
         cut = found.threshold

@@ -78,4 +78,7 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    return escape(text if len(text) <= most else "…" + text[-(most - 1) :])
+    """A path keeps its end, whatever else its beginning."""
+    if len(text) > most:
+        text = "…" + text[-(most - 1) :] if "/" in text.split(" ", 1)[0] else text[: most - 1] + "…"
+    return escape(text)

@@ -24,7 +24,7 @@ svg{width:100%;height:auto;display:block;font:11px system-ui,sans-serif}svg text
 svg .t{font-size:13px;font-weight:600}svg .q{fill:#57606a;font-size:10px}svg text[fill="#fff"]{fill:#fff}
 table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.4rem 0}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #d8dee4;vertical-align:top}
-th{color:#57606a;font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:#57606a;font-weight:600}th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}
 .passed{color:#1a7f37}.failed,.forced{color:#cf222e;font-weight:600}.not{color:#6e7781}
 code{background:#f3f4f6;border-radius:4px;padding:.1rem .3rem;font-size:.85em;overflow-wrap:anywhere}
 """
@@ -74,7 +74,9 @@ class Page:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    first = table.rows[0] if table.rows else table.columns
+    sides = [' class="n"' if isinstance(value, int | float) else "" for value in first]
+    head = "".join(f"<th{side}>{escape(name)}</th>" for name, side in zip(table.columns, sides, strict=True))
     rows = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in table.rows)
     note = f"<p class='lead'>{escape(table.note)}</p>" if table.note else ""
     return f"<h2>{escape(table.title)}</h2>{note}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -67,7 +67,7 @@ def bars(title: str, items: Sequence[tuple[str, float]], unit: str = "") -> str:
         start, end = sorted((zero, zero + value * scale))
         parts.append(
             f'<text x="204" y="{y + 12}" text-anchor="end"><title>{escape(name)}</title>'
-            f"{escape(_short(name, 36))}</text>"
+            f"{escape(_short(name, 30))}</text>"
             f'<rect x="{start:.1f}" y="{y}" width="{max(1.0, end - start):.1f}" height="15" fill="{COLOURS[0]}"/>'
             f'<text x="{max(end, zero) + 6:.1f}" y="{y + 12}" class="q">{value:.3g}{escape(unit)}</text>'
         )
@@ -165,11 +165,12 @@ def _frame(at: _Scale, axes: tuple[str, str]) -> str:
     parts = []
     for share in np.linspace(0, 1, 5):
         x, y = at.x0 + share * (at.x1 - at.x0), at.y0 + share * (at.y1 - at.y0)
+        side = "end" if share == 1 else "middle"
         across, down = at(x, at.y0).split()[0], at(at.x0, y).split()[1]
         parts.append(
             f'<path d="M{_LEFT} {down} H{WIDTH - _RIGHT}" stroke="{FAINT}"/>'
             f'<text x="{_LEFT - 6}" y="{float(down) + 4:.0f}" text-anchor="end" class="q">{_number(y)}</text>'
-            f'<text x="{across}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle" class="q">{_number(x)}</text>'
+            f'<text x="{across}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="{side}" class="q">{_number(x)}</text>'
         )
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{escape(axes[0])}</text>')
