@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -128,8 +129,8 @@ def _words(lab: Lab, subject: Subject) -> list[str]:
 
 
 def _bare(value: str) -> str:
-    """A value without the quotes that the command line adds by itself."""
-    return value[1:-1] if value[:1] == value[-1:] == "'" and not set(value[1:-1]) & set("'\\,") else value
+    """A value, or a list of them, without the quotes that the command line adds by itself."""
+    return re.sub(r"'([^'\\,]*)'", r"\1", value)
 
 
 def _edges(space: Mapping[str, Any], params: Mapping[str, str]) -> list[str]:
