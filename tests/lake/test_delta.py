@@ -20,6 +20,7 @@ from leaflab.identity import digest
 from leaflab.lake.delta import Delta
 from leaflab.lake.growing import Growing
 
+MEANT = {"uri": "here", "mark": 3, "repeated": 1}
 TABLE = pa.table({"a": [1, None, 3], "price (€), [net]": ["x", "", None]})
 
 
@@ -143,13 +144,14 @@ def test_a_growing_digest_is_in_every_version_and_reads_no_row_again(
     lake.write("raw/t", TABLE, mode="append", digest=growing)
     monkeypatch.setattr(Delta, "stream", None)
     lake.write("raw/t", TABLE, mode="append", digest=growing)
-    lake.write("raw/t", more, mode="append", digest=growing, meta={"uri": "here", "mark": 3}, new_columns="add")
+    lake.write("raw/t", more, mode="append", digest=growing, meta=MEANT, new_columns="add")
     monkeypatch.undo()
     known = lake.versions("raw/t")
     assert [v.digest for v in known] == [digest(lake.read("raw/t", v.version)).table for v in known]
     assert [v.rows for v in known] == [3, 6, 6, 7]
     assert (known[2].meta["uri"], known[2].meta["columns added"], known[2].meta["rows in"]) == ("here", ["new"], 0)
-    assert "mark" not in known[2].meta
+    assert set(known[2].meta) == {"uri", "columns added", "rows in", "quarantined"}
+    assert known[3].meta == MEANT
 
 
 def test_a_growing_digest_takes_in_what_another_writer_added(lake: Delta) -> None:

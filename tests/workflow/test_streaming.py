@@ -35,6 +35,7 @@ import asyncio, sys
 from amqtt.broker import Broker
 passwords = {"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": sys.argv[2]}} if sys.argv[2] else {
     "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+passwords["amqtt.plugins.topic_checking.TopicTabooPlugin"] = {}  # denies "prohibited"
 listener = {"type": "tcp", "bind": f"127.0.0.1:{sys.argv[1]}"}
 if sys.argv[3]:
     listener |= {"ssl": True, "certfile": sys.argv[3], "keyfile": sys.argv[4]}
@@ -235,7 +236,7 @@ def test_a_broker_restart_is_waited_out(lab: Any, sensor: Any, brokers: Brokers)
             sensor("plant/1", {"timestamp": i + 1, "t": i})
 
     thread = later(0.5, publish)
-    raw = collect(lab(seconds=10))
+    raw = collect(lab(seconds=15))
     thread.join()
     assert {row["t"] for row in raw.table.to_pylist()} >= {*range(10), *range(20, 30)}
     assert raw.rows == len({row["t"] for row in raw.table.to_pylist()})
@@ -279,6 +280,12 @@ def test_wrong_password(lab: Any, brokers: Brokers, tmp_path: Path) -> None:
     brokers.start(str(tmp_path / "passwords"))
     with pytest.raises(SourceError, match=r"broker 127.0.0.1:\d+ refused the connection"):
         collect(lab(username="me", password="wrong"))
+
+
+def test_a_topic_that_is_not_allowed(lab: Any, brokers: Brokers) -> None:
+    brokers.start()
+    with pytest.raises(SourceError, match=r"refused the connection \(no leave for prohibited\)"):
+        collect(lab(topics=["plant/#", "prohibited"]))
 
 
 # paho leaves the socket of a failed handshake to the garbage collector

@@ -147,11 +147,11 @@ class Delta(Lake):
             raise
 
     def _widen(self, name: str, table: DeltaTable, added: pa.Schema, said: Mapping[str, Any], digest: str) -> None:
-        """Gives a table more columns, as a version of its own; a mark in what the writer said is of rows to come."""
+        """Gives a table more columns, as a version of its own; what the writer said of rows is of the next one."""
         from deltalake import CommitProperties, Schema
 
         due = table.version() + 1
-        meta = {key: value for key, value in said.items() if key != "mark"} | {"rows in": 0, "quarantined": 0}
+        meta = {key: said[key] for key in ("uri", "who", "schema") if key in said} | {"rows in": 0, "quarantined": 0}
         note = {"mode": "append", "added": 0, "meta": meta | {"columns added": added.names}}
         fields: list[Any] = Schema.from_arrow(added).fields
         table.alter.add_columns(fields, commit_properties=CommitProperties({"leaflab": json.dumps(note, default=str)}))

@@ -7,7 +7,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
@@ -131,7 +131,7 @@ class _Connection:
         self.error: SourceError | None = None
 
     def open(self) -> None:
-        """Connects, and waits until the broker has accepted.
+        """Connects, and waits until the broker has accepted the connection and the topics.
 
         Raises:
             SourceError: it cannot be reached, refuses, or its certificate is not trusted.
@@ -141,7 +141,8 @@ class _Connection:
         if source.username is not None:
             client.username_pw_set(source.username, source.password)
         client.reconnect_delay_set(1, 30)
-        client.on_connect, client.on_message = self._on_connect, self._on_message
+        client.on_connect, client.on_subscribe = self._on_connect, self._on_subscribe
+        client.on_message = self._on_message
         try:
             if source.tls:
                 client.tls_set(source.ca, source.cert, source.key)
@@ -173,7 +174,10 @@ class _Connection:
             self._answer.put(str(code))
             return
         client.subscribe([(topic, self._source.qos) for topic in self._source._topics])
-        self._answer.put("")
+
+    def _on_subscribe(self, client: Client, data: Any, number: int, codes: Sequence[Any], properties: Any) -> None:
+        refused = [topic for topic, code in zip(self._source._topics, codes, strict=False) if code.is_failure]
+        self._answer.put(f"no leave for {', '.join(refused)}" if refused else "")
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         taken = Message(message.topic, bytes(message.payload), time.time(), bool(message.dup))
