@@ -226,6 +226,20 @@ def test_a_sweep_on_a_cluster_survives_its_workers(project):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("pruner", "workers"), [("median", 2), ("asha", 1)])
+def test_an_ordered_sweep_of_several_workers_does_not_depend_on_timing(project, tmp_path_factory, pruner, workers):
+    """A halving pruner compares trials while they run: such a sweep is the one that a single worker makes."""
+    words = [*WORDS[:2], "search.trials=14", "search.ordered=true", "executor.threads=1", f"search/pruner={pruner}"]
+    seen = []
+    for count in (2, workers):
+        made = lab_for("sweep", [*words, f"executor.workers={count}"])
+        swept = sweep(replace(made, home=tmp_path_factory.mktemp("home")))
+        seen.append([(t.number, dict(t.params), t.state, t.value, len(t.curve)) for t in swept.trials])
+    assert seen[0] == seen[1]
+    assert {state for _, _, state, _, _ in seen[0]} == {"complete", "pruned"}
+
+
+@pytest.mark.slow
 def test_two_drivers_of_one_sweep_the_second_is_refused(project):
     first = command("search.trials=null", "search.seconds=60")
     until(lambda: journal(project) > 0, first)

@@ -37,7 +37,8 @@ class Driver:
         folds: folds of a trial.
         by: what the pruner judges: "rounds" or "folds".
         reserve: seconds the final model needs, from the trials so far.
-        ordered: trials are asked in generations and told in order of their number, so that timing changes nothing.
+        generation: trials that are asked together and told in order of their number, so that timing changes nothing;
+            0 asks whenever a worker is free.
         measured: adds to a trial what its objectives ask for.
     """
 
@@ -49,7 +50,7 @@ class Driver:
     folds: tuple[int, ...]
     by: str
     reserve: Callable[[list[Trial]], float]
-    ordered: bool = False
+    generation: int = 0
     done: list[Trial] = field(default_factory=list)
     measured: Callable[[Trial], Trial] = lambda trial: trial
     _running: dict[int, tuple[Fit, float]] = field(default_factory=dict)
@@ -70,9 +71,9 @@ class Driver:
 
     def _fill(self, again: list[tuple[int, dict[str, Any]]]) -> None:
         """Gives free workers the interrupted trials, then new ones; in order: a whole generation at once."""
-        if self.ordered and self._running:
+        if self.generation and self._running:
             return
-        while len(self._running) < self.pool.size and not self.stopping.asked:
+        while len(self._running) < (self.generation or self.pool.size) and not self.stopping.asked:
             if again:
                 self._start(*again.pop(0))
             elif self._more():
@@ -119,7 +120,7 @@ class Driver:
         if event.kind == "done" and event.result.state == "stopped":
             return
         trial = self.measured(trial_of(event, fit, started))
-        if self.ordered:
+        if self.generation:
             self._parked.append(trial)
         else:
             self._tell([trial])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from optuna.pruners import BasePruner
 
-__all__ = ["Asha", "Hyperband", "Keep", "Patient", "Percentile", "Pruner", "Wilcoxon", "made"]
+__all__ = ["Asha", "Hyperband", "Keep", "Patient", "Percentile", "Pruner", "Wilcoxon", "made", "racing"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,15 @@ def made(pruner: Pruner | Callable[..., BasePruner], several: bool = False) -> B
     if several:
         return Keep().make()
     return pruner.make() if isinstance(pruner, Pruner) else built("search.pruner", pruner)
+
+
+def racing(pruner: BasePruner) -> bool:
+    """Whether one of Optuna's pruners compares a trial with others that are still running."""
+    from optuna.pruners import HyperbandPruner, PatientPruner, SuccessiveHalvingPruner
+
+    if isinstance(pruner, PatientPruner):
+        return pruner._wrapped_pruner is not None and racing(pruner._wrapped_pruner)
+    return isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner)
 
 
 @option

@@ -81,8 +81,9 @@ class Session:
             members = Members(self.problem, cut, judged, sure, budget, self.stopping, self.place, self.aims.plain)
             refit = Refit(self._kind, self.search.top, self.problem, self.model, members, self.search.within)
             driver = Driver(study, sure if exact else pool, budget, self.stopping, self.place, tuple(range(judged)),
-                            self._by, lambda trials: refit.reserve(self.aims.eligible(trials)), self.search.ordered,
-                            done, partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
+                            self._by, lambda trials: refit.reserve(self.aims.eligible(trials)),
+                            self._generation(pool.size), done,
+                            partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
             driver.run()
             seconds["search"] = time.monotonic() - budget.started - seconds["open"]
             final = refit.run(self.aims.eligible(self._usable(driver.done)))
@@ -105,6 +106,7 @@ class Session:
         varying, fixed = space.distributions(searched)
         self._varying = varying
         pruner = pruners.made(self.search.pruner, self.aims.several)
+        self._racing = pruners.racing(pruner)
         samplers.check(self.search.sampler, varying, self.aims.directions)
         study = Study(self.journal, self.place.id, self.aims, pruner)
         study.prepare(self.search.sampler, self.place.seed, varying, fixed, steps)
@@ -122,6 +124,15 @@ class Session:
     def _by(self) -> str:
         """What the pruner judges; with several objectives there is none, because Optuna's cannot judge them."""
         return "" if self.aims.several else getattr(self.search.pruner, "by", "rounds")
+
+    def _generation(self, workers: int) -> int:
+        """Trials asked together where timing may change nothing: as many as there are workers.
+
+        A pruner that compares trials while they run would still see who was first, so there they run one by one.
+        """
+        if not self.search.ordered:
+            return 0
+        return 1 if self._racing else workers
 
     @property
     def _kind(self) -> str:
