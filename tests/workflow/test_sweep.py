@@ -146,8 +146,9 @@ def killed(process):
 
 
 @pytest.mark.slow
-def test_a_killed_driver_loses_nothing_and_ends_as_if_it_had_not_been_killed(project, tmp_path_factory):
-    words = ["executor.workers=1", "search.trials=12", "search.folds=3"]
+@pytest.mark.parametrize("more", [[], ["search=nsga2", "search.objectives=[rounds,worst(kind)]"]])
+def test_a_killed_driver_loses_nothing_and_ends_as_if_it_had_not_been_killed(project, tmp_path_factory, more):
+    words = ["executor.workers=1", "search.trials=12", "search.folds=3", *more]
     for moment in random.Random(0).sample(range(12), 4):
         process = command(*words)
         until(lambda moment=moment: journal(project) > moment, process)
@@ -163,6 +164,7 @@ def test_a_killed_driver_loses_nothing_and_ends_as_if_it_had_not_been_killed(pro
     assert [(t.number, t.state, t.params, t.value) for t in whole.trials] == [
         (t.number, t.state, t.params, t.value) for t in again.trials
     ]
+    assert [t.number for t in whole.front] == [t.number for t in again.front]
     assert whole.scorer.files()["booster-0.txt"] == again.scorer.files()["booster-0.txt"]
 
 
