@@ -61,7 +61,11 @@ def ways(count: int) -> None:
     for name, side in SIDES.items():
         folder, number = prepared(), max(3, count // 10) if "autolog" in name else count
         empty, asked[0], started = size(folder), 0, time.perf_counter()
-        side(folder, trials, number)
+        try:
+            side(folder, trials, number)
+        except ModuleNotFoundError as error:
+            print(f"{name:34}  needs `pip install {str(error.name).replace('_', '-')}`")
+            continue
         each = (time.perf_counter() - started) / number
         base = base or each
         added, kilobytes = each - base, (size(folder) - empty) / number / 1000
