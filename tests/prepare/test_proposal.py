@@ -37,6 +37,7 @@ def test_sentinels_and_words_are_proposed_with_counts():
         "where, exactly": {"missing": ["Unknown"]},
     }
     text = text_of(raw, propose=True)
+    assert text.startswith("# @package _global_\n"), "so that it is an experiment as it stands"
     assert "# -200: 10 rows" in text
     assert "# Unknown: 67 rows" in text
 

@@ -59,7 +59,8 @@ def propose(raw: pa.Table, roles: Roles, rules: Mapping[str, Mapping[str, Any]])
             counted = ", ".join(f"{_scalar(m)} {n:,}" for m, n in typed.markers.items())
             lines.append(f"    # {_scalar(name)}: already read as missing: {counted}")
     head = (
-        "# Rules worth a look; keep what is right, and pass the file's content as an experiment or as prepare.rules=…"
+        "# @package _global_\n"
+        "# Rules worth a look; keep what is right, and save it as experiments/NAME.yaml or pass it as prepare.rules=…"
     )
     body = (
         "\n".join(lines) if any(not line.lstrip().startswith("#") for line in lines) else "\n".join(["    {}", *lines])
