@@ -396,14 +396,22 @@ def test_a_disk_without_room_is_one_sentence_and_nothing_half_written(
     assert lake.write("raw/t", small.slice(1)).version == 1
 
 
+def test_a_disk_that_takes_no_byte_keeps_no_empty_file(small_disk: Path) -> None:
+    lake = Delta(path=str(small_disk / "lake"))
+    with (small_disk / "filler").open("wb", 0) as filler, pytest.raises(OSError, match="No space"):
+        while True:
+            filler.write(bytes(4096))
+    with pytest.raises(LakeError, match="No space left on device"):
+        lake.write("raw/t", TABLE)
+    assert not list(small_disk.rglob("*.parquet"))
+
+
 _FULL = """
 import resource, signal, sys, pyarrow as pa
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 from leaflab.errors import LakeError
-from leaflab.identity import digest
 from leaflab.lake.delta import Delta
-from leaflab.lake.growing import Growing
 import random
 try:
     Delta(path=sys.argv[1]).write("raw/t", pa.table({"a": [random.random() for _ in range(200_000)]}))

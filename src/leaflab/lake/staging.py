@@ -152,6 +152,7 @@ class _Writer:
         when, texts = time.time_ns() // 1_000_000, division.as_texts(values)
         self._staged.actions.append(AddAction(self._path, size, texts, when, True, stats))
         self._staged.size += size
+        self._path = ""
 
     def abandon(self) -> None:
         import contextlib
@@ -159,9 +160,10 @@ class _Writer:
         if self._open is not None:
             with contextlib.suppress(Exception):
                 self._open.close()
+            self._open = None
+        if self._path:  # a disk may be full before the first byte
             with contextlib.suppress(Exception):
                 self._staged.files.delete_file(self._path)
-            self._open = None
 
 
 def _repeating(rows: Any) -> list[str] | bool:
