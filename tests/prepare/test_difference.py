@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from leaflab.identity import digest
 from leaflab.prepare.difference import compare
 
 
@@ -28,6 +29,8 @@ def test_columns_gone_new_retyped_and_changed():
     assert found.new == ("new",)
     assert [(c.name, c.before, c.after) for c in found.changes] == [("x", "int64", "double")]
     assert found.changes[0].shift > 1
+    old, fresh = digest(before).columns["x"], digest(after).columns["x"]
+    assert f"column x (int64 → double) differs, digest {old[:12]} → {fresh[:12]}, shift" in str(found)
 
 
 def test_rows_removed_added_and_changed_with_examples():

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Difference", "compare"]
 
-_EXAMPLES = 3
+_EXAMPLES, _LETTERS = 3, 12
 
 
 @dataclass(frozen=True)
 class Change:
-    """One column that both tables have and that differs: its types, and how far its values moved (PSI)."""
+    """One column that both tables have and that differs: its types and digests, and how far its values moved (PSI)."""
 
     name: str
     before: str
     after: str
     shift: float
+    digests: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Difference:
         for change in self.changes:
             kinds = change.before if change.before == change.after else f"{change.before} → {change.after}"
             moved = "" if np.isnan(change.shift) else f", shift {change.shift:.3f}"
-            yield f"column {change.name} ({kinds}) differs{moved}"
+            told = " → ".join(digest[:_LETTERS] for digest in change.digests)
+            yield f"column {change.name} ({kinds}) differs, digest {told}{moved}"
         yield f"rows removed: {self.removed:,}, added: {self.added:,}" + (
             "" if self.changed is None else f", changed: {self.changed:,}"
         )
@@ -86,8 +88,9 @@ def compare(before: pa.Table, after: pa.Table) -> Difference:
         return Difference(sizes, same=True)
     shared = [n for n in before.column_names if n in after.column_names]
     a, b = before.select(shared).to_pandas(), after.select(shared).to_pandas()
+    kinds = [{n: str(table.schema.field(n).type) for n in shared} for table in (before, after)]
     changes = tuple(
-        Change(n, str(before.schema.field(n).type), str(after.schema.field(n).type), _shift(a[n], b[n]))
+        Change(n, kinds[0][n], kinds[1][n], _shift(a[n], b[n]), (one.columns[n], other.columns[n]))
         for n in shared
         if one.columns[n] != other.columns[n] and n != ROW_ID
     )
