@@ -15,8 +15,14 @@ function scale(values, pixels, log) {
   if (lo === hi) { lo -= .5; hi += .5; }
   const pad = (hi - lo) * .04, [p, q] = pixels;
   const at = v => p + (f(v) - lo + pad) / (hi - lo + 2 * pad) * (q - p);
-  at.ticks = Array.from({ length: 5 }, (_, i) => lo + (hi - lo) * i / 4).map(v => log ? 10 ** v : v);
+  at.ticks = log && hi - lo < 2 ? Array.from({ length: 5 }, (_, i) => 10 ** (lo + (hi - lo) * i / 4)) : round(lo, hi, log ? 1 : 0).map(v => log ? 10 ** v : v);
   return at;
+}
+// Round numbers from lo to hi, about five, at least `least` apart.
+function round(lo, hi, least) {
+  const raw = (hi - lo) / 6, ten = 10 ** Math.floor(Math.log10(raw)), step = Math.max(least, [1, 2, 5, 10].find(k => k * ten >= raw) * ten);
+  const first = Math.ceil(lo / step - 1e-9);
+  return Array.from({ length: Math.floor(hi / step + 1e-9) - first + 1 }, (_, i) => +((first + i) * step).toPrecision(12));
 }
 // Values are cut at the ninth decile and a bit more on the bad side: one diverged trial must not flatten the picture.
 function trimmed(values) {
