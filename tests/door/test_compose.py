@@ -36,3 +36,10 @@ def test_a_parameter_of_the_model_is_fixed_as_its_configuration_says(home):
 @pytest.mark.parametrize("word", ["gate.floor.at_least.accuracy=0.9", "gate.floor.at_least={accuracy:0.9}"])
 def test_a_floor_takes_any_metric_beside_the_usual_ones(home, word):
     assert judged_by(home, word)["floor"].at_least == {"roc_auc": 0.5, "r2": 0.0, "accuracy": 0.9}
+
+
+def test_an_experiment_without_its_first_line_is_refused_and_not_passed_over(home):
+    (home / "experiments").mkdir()
+    (home / "experiments" / "mine.yaml").write_text("source: {path: a.csv}\ndataset: {target: y}\n")
+    with pytest.raises(ConfigError, match=r"'mine' must begin with the line `# @package _global_`"):
+        lab_for("sweep", ["experiment=mine"])
