@@ -44,6 +44,27 @@ def test_keeps_the_models_asked_for(home, toys, settings, scores):
     assert len(list((home / "mlartifacts" / "toy" / "models").iterdir())) == len(scores)
 
 
+def test_a_pruned_trial_has_a_model_but_is_never_among_the_best(home, toys):
+    def pruned(tracking, number, score):
+        spec = RunSpec("toy", "trial", f"trial {number}", f"k/{number}", run.id, {"leaflab.state": "pruned"})
+        model = Model(toys.constant(score).files())
+        run.child(spec, [Metric("valid/log_loss", score), model], status="FINISHED", started=1, ended=2)
+
+    for models, left in (("all", 2), ("top_k", 0)):
+        tracking = Local(home=home, models=models, top_k=1)
+        with tracking.start(RunSpec("toy", "sweep", "sweep toy", models, tags=TAGS)) as run:
+            pruned(tracking, 90, 0.01)
+            pruned(tracking, 91, 0.02)
+            model = Model(toys.constant(0.3).files())
+            spec = RunSpec("toy", "trial", "trial 1", f"{models}/1", run.id)
+            run.child(spec, [Metric("valid/log_loss", 0.3), model], status="FINISHED", started=1, ended=2)
+        trials = tracking.search("toy", {"mlflow.parentRunId": run.id})
+        assert sorted(t.name for t in trials if tracking.scorer(t.id))[:1] == ["trial 1"]
+        assert len([t for t in trials if tracking.scorer(t.id)]) == 1 + left
+    kept_by = {s.model_id for s in spares(home / "mlflow.db", 1)}
+    assert len(kept_by) == 2  # of the first sweep the two pruned ones, though their values are lower
+
+
 def test_a_greater_metric_may_be_the_better():
     keeper = Keeper("top_k", 2, metric="auc", minimize=False)
     wanted = [keeper.wants(batched([Metric("auc", v)])) for v in (0.5, 0.6, 0.4, 0.7, float("nan"))]

@@ -60,6 +60,8 @@ def test_a_sweep_leaves_trials_baselines_and_a_challenger(project):
         (part, swept.dataset.digests[part]) for part in ("train", "valid")
     }
     assert {r.name for r in runs(made, "baseline")} == {"baseline dummy", "baseline linear"}
+    frame = table(20, seed=1).drop(columns="y")
+    assert all(made.tracking.scorer(r.id).score(frame).shape == (20, 2) for r in trials)
     parent = made.tracking.get(swept.run_id)
     assert (parent.name, parent.status) == ("sweep table 6 trials", "FINISHED")
     assert parent.metrics["valid/log_loss"] == pytest.approx(swept.value)
@@ -234,9 +236,10 @@ def test_an_ordered_sweep_of_several_workers_does_not_depend_on_timing(project, 
     words = [*WORDS[:2], "search.trials=14", "search.ordered=true", "executor.threads=1", f"search/pruner={pruner}"]
     seen = []
     for count in (2, workers):
-        made = lab_for("sweep", [*words, f"executor.workers={count}"])
-        swept = sweep(replace(made, home=tmp_path_factory.mktemp("home")))
+        made = replace(lab_for("sweep", [*words, f"executor.workers={count}"]), home=tmp_path_factory.mktemp("home"))
+        swept = sweep(made)
         seen.append([(t.number, dict(t.params), t.state, t.value, len(t.curve)) for t in swept.trials])
+    assert all(made.tracking.scorer(r.id).predictor.models for r in runs(made, "trial"))
     assert seen[0] == seen[1]
     assert {state for _, _, state, _, _ in seen[0]} == {"complete", "pruned"}
 

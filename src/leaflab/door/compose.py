@@ -48,7 +48,7 @@ def compose(verb: str, overrides: list[str], *, multirun: bool = False) -> DictC
             plain = OmegaConf.to_container(config, resolve=False)
         except (HydraException, OmegaConfBaseException) as error:
             raise explained(error, verb, overrides) from error
-    if plain.get("experiment"):
+    if "experiment" in config:
         name = OmegaConf.select(config, "hydra.runtime.choices.experiment")
         raise ConfigError(f"The experiment '{name}'", "must begin with the line `# @package _global_`")
     judge(plain, home())

@@ -166,22 +166,28 @@ class Work:
         self.grown += course.rounds
         if self.state not in ("complete", "deadline") or (self.state == "deadline" and judge is None):
             self.values += [course.curve[-1][1]] if course.curve else []
+            if self.state == "pruned":
+                self._write(booster, number, course.best_round)
             return
         if judge and judge.native:
             self.train[f"train/{judge.metric.name}"] = float(booster.eval_train()[0][2])
         self._keep(booster, number, course.best_round)
         self.meter.lap("predict")
 
+    def _write(self, booster: Any, number: int | None, rounds: int) -> Path:
+        """The booster as text; beside it lie the scores that `_keep` adds."""
+        folder = Path(self.job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = booster.model_to_string(num_iteration=rounds)
+        self.bytes += len(text)
+        self.models.append(folder / f"booster-{'all' if number is None else number}.txt")
+        self.models[-1].write_text(text, encoding="utf-8")
+        return folder
+
     def _keep(self, booster: Any, number: int | None, rounds: int) -> None:
         import numpy as np
 
-        folder = Path(self.job.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        name = "all" if number is None else str(number)
-        text = booster.model_to_string(num_iteration=rounds)
-        self.bytes += len(text)
-        self.models.append(folder / f"booster-{name}.txt")
-        self.models[-1].write_text(text, encoding="utf-8")
+        folder = self._write(booster, number, rounds)
         rows = self.data.rows(number)[1]
         if not len(rows):
             return
@@ -193,7 +199,7 @@ class Work:
         weight = None if self.data.weight is None else self.data.weight[rows]
         self.values.append(self.bench.metric.score(np.asarray(self.data.target[rows]), scores, weight))
         self.judged.append((rows, scores))
-        self.scores.append(folder / f"scores-{name}.npy")
+        self.scores.append(folder / f"scores-{'all' if number is None else number}.npy")
         np.save(self.scores[-1], scores)
 
     def _told(self, number: int, value: float) -> str:

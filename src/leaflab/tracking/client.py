@@ -148,7 +148,7 @@ class ClientWriter(Writer):
             token = page.token
             if not token:
                 break
-        worst_last = sorted(found, key=lambda r: sign * r.data.metrics.get(metric, sign * float("inf")))
+        worst_last = sorted(found, key=lambda r: _rank(r, metric, sign))
         for run in worst_last[keep:]:
             for output in run.outputs.model_outputs:
                 model = self.client.get_logged_model(output.model_id)
@@ -263,6 +263,12 @@ def dataset_input(item: Input) -> Any:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     return DatasetInput(Dataset(**dataset_record(item)), [InputTag("mlflow.data.context", item.context)])
+
+
+def _rank(run: Any, metric: str, sign: int) -> float:
+    """A trial's place among those of its sweep, the best first, pruned ones last."""
+    pruned = run.data.tags.get("leaflab.state") == "pruned"
+    return float("inf") if pruned else sign * float(run.data.metrics.get(metric, sign * float("inf")))
 
 
 def _outputs(run: Any) -> Mapping[str, Any]:

@@ -54,15 +54,15 @@ class Keeper:
         """Whether some trial's model was, or may have to be, left out."""
         return bool(self.metric) and (self.models != "all" or self._seen > self.all_up_to)
 
-    def wants(self, batch: Batch) -> bool:
-        """Whether the model of this trial is to be written: it is, so far, among the best."""
+    def wants(self, batch: Batch, state: str = "complete") -> bool:
+        """Whether the model of this trial is to be written: it is, so far, among the best of those not pruned."""
         value = next((p.value for p in reversed(batch.points) if p.key == self.metric), None)
         self._seen += 1
         if self.models == "all" and self._seen == self.all_up_to + 1 and self.metric:
             _log.info("More than %s trials: from here on only models of the %s best so far are kept (tracking.models).",
                       f"{self.all_up_to:,}", self.keep)  # fmt: skip
         good = float("-inf") if value is None or math.isnan(value) else (-value if self.minimize else value)
-        among = len(self._best) < self.keep or good > self._best[0]
+        among = state != "pruned" and (len(self._best) < self.keep or good > self._best[0])
         if among:
             (heapq.heappush if len(self._best) < self.keep else heapq.heapreplace)(self._best, good)
         return among or not self.choosy
@@ -135,7 +135,9 @@ def _by_sweep(connection: sqlite3.Connection, parent: str | None) -> dict[str, l
         " JOIN tags p ON p.run_uuid = m.source_run_id AND p.key = 'mlflow.parentRunId'"
         " JOIN tags k ON k.run_uuid = p.value AND k.key = 'leaflab.metric'"
         " JOIN tags d ON d.run_uuid = p.value AND d.key = 'leaflab.direction'"
+        " LEFT JOIN tags s ON s.run_uuid = m.source_run_id AND s.key = 'leaflab.state'"
         " LEFT JOIN latest_metrics l ON l.run_uuid = m.source_run_id AND l.key = k.value AND NOT l.is_nan"
+        "  AND COALESCE(s.value, '') <> 'pruned'"
         " WHERE m.lifecycle_stage = 'active'"
     )
     groups: dict[str, list[Any]] = defaultdict(list)

@@ -71,7 +71,7 @@ class MlflowRun(Run):
         if spec.key and spec.key in self._known:
             return
         batch = batched(items, ended)
-        if batch.models and not self._keeper.wants(batch):
+        if batch.models and not self._keeper.wants(batch, spec.tags.get("leaflab.state", "")):
             batch.models = []
         self._projector.put(self._spool, Child(spec, batch, status, started, ended))
 
