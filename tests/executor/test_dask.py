@@ -69,6 +69,22 @@ def test_a_job_whose_worker_is_killed_ends_on_another_one(sleepy):
         assert [(event.number, event.kind) for event in done] == [(1, "done"), (2, "done")]
 
 
+def test_a_result_that_is_lost_before_it_is_fetched_is_made_again(sleepy):
+    """The client still believes that the job is finished when the scheduler no longer knows it."""
+    with Dask(workers=1).open(sleepy, 100) as pool:
+        pool.submit(0, 0.0)
+        (future,) = pool._jobs.values()
+        while not future.done():
+            time.sleep(0.05)
+
+        def forget(dask_scheduler, key, client):
+            dask_scheduler.client_releases_keys(keys=[key], client=client)
+
+        pool._client.run_on_scheduler(forget, key=future.key, client=pool._client.id)
+        assert future.status == "finished"
+        assert [event.kind for event in ended(pool, 1)] == ["done"]
+
+
 def test_when_every_worker_is_killed_the_data_are_sent_again(sleepy):
     with Dask(workers=2).open(sleepy, 100) as pool:
         for number in range(2):

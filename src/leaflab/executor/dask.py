@@ -20,7 +20,7 @@ from leaflab.executor.inline import InlinePool
 from leaflab.option import option
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client, Future, LocalCluster
 
 __all__ = ["Dask", "local_cluster"]
 
@@ -171,8 +171,8 @@ class _DaskPool(Pool):
         """How a job ended; None where it is sent again, because what was lost was the bench and not its worker."""
         future, (job, attempt) = self._jobs.pop(number), self._given.pop(number)
         self._answers.pop(number).close()
-        if future.status == "finished":
-            kind, result, files = future.result()
+        if (found := _fetched(future)) is not None:
+            kind, result, files = found
             for path, content in files.items():
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 Path(path).write_bytes(content)
@@ -222,6 +222,19 @@ def _files(bench: Any) -> dict[str, bytes]:
     """The bench's data, for workers on other machines."""
     folder = getattr(bench, "folder", None)
     return {str(p): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()} if folder else {}
+
+
+def _fetched(future: Future) -> tuple[str, Any, dict[str, bytes]] | None:
+    """What a job left; None where it failed, or what it left was lost with its worker before it came here."""
+    from distributed import CancelledError
+
+    if future.status != "finished":
+        return None
+    try:
+        found: tuple[str, Any, dict[str, bytes]] = future.result()
+    except CancelledError:
+        return None
+    return found
 
 
 def _run(
