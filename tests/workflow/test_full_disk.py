@@ -15,15 +15,21 @@ from leaflab.tracking.local import Local
 
 
 @pytest.fixture
-def disk(tmp_path: Path):
-    """A file system of three megabytes, and what gives it more."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
-        pytest.skip("only root may mount a small disk")
-    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=200m", str(folder)], check=True)
-    subprocess.run(["umount", str(folder)], check=True)
+def small_disk():
+    """Puts a folder on a file system of its own; what comes back mounts it anew, larger or read-only."""
+    mounted: list[Path] = []
+
+    def small(folder: Path, size: str = "3m"):
+        folder.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
+            pytest.skip("only root may mount a small disk")
+        mounted.append(folder)
+        return lambda how: subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+
+    yield small
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def leaflab(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,29 +47,51 @@ def toy(tmp_path: Path) -> list[str]:
     return [f"source.path={table}", "dataset.target=y", "search=random", "search.trials=30", "model.max_rounds=100"]
 
 
-def test_a_sweep_goes_on_when_there_is_room_again(disk, tmp_path, store_template):
-    home, more_room = disk
+def complete(home: Path) -> bool:
+    """Whether all thirty trials are there, once, and none has failed."""
+    trials = [r for r in Local(home=home).search("toy") if r.tags["leaflab.verb"] == "trial"]
+    once = sorted(int(r.tags["leaflab.trial"]) for r in trials) == list(range(30))
+    return once and {r.status for r in trials} == {"FINISHED"} and not list(home.glob(".leaflab/spool/*-*"))
+
+
+def test_a_sweep_goes_on_when_there_is_room_again(small_disk, tmp_path, store_template):
+    home, words = tmp_path / "disk", toy(tmp_path)
+    again = small_disk(home)
     shutil.copy(store_template, home / "mlflow.db")
-    words = toy(tmp_path)
     full = leaflab(home, *words)
     assert full.returncode == 2, full.stderr
     assert "has no space left" in full.stderr
     assert "Traceback" not in full.stderr
-    more_room()
-    again = leaflab(home, *words)
-    assert again.returncode == 0, again.stderr
-    assert "registered as toy version 1" in again.stdout
-    trials = [r for r in Local(home=home).search("toy") if r.tags["leaflab.verb"] == "trial"]
-    assert sorted(int(r.tags["leaflab.trial"]) for r in trials) == list(range(30))
-    assert {r.status for r in trials} == {"FINISHED"}
-    assert not list(home.glob(".leaflab/spool/*-*"))
+    again("size=200m")
+    done = leaflab(home, *words)
+    assert done.returncode == 0, done.stderr
+    assert "registered as toy version 1" in done.stdout
+    assert complete(home)
 
 
-def test_a_project_or_a_store_that_cannot_be_written_is_told(disk, tmp_path, store_template):
-    folder, _ = disk
+def test_a_trial_whose_model_finds_no_room_has_not_failed(small_disk, tmp_path, store_template):
+    """The study and the store have room here, the workers' own folder has not."""
+    home, words = tmp_path / "home", toy(tmp_path)
+    home.mkdir()
+    shutil.copy(store_template, home / "mlflow.db")
+    assert leaflab(home, *words, "search.trials=1").returncode == 0
+    (trials,) = home.glob(".leaflab/sweeps/*/trials")
+    shutil.copytree(trials, tmp_path / "kept")
+    again = small_disk(trials, "400k")
+    shutil.copytree(tmp_path / "kept", trials, dirs_exist_ok=True)
+    full = leaflab(home, *words)
+    assert full.returncode == 2, full.stderr
+    assert "has no space left" in full.stderr
+    again("size=200m")
+    assert leaflab(home, *words).returncode == 0
+    assert complete(home)
+
+
+def test_a_project_or_a_store_that_cannot_be_written_is_told(small_disk, tmp_path, store_template):
+    folder, home = tmp_path / "disk", tmp_path / "home"
+    again = small_disk(folder)
     shutil.copy(store_template, folder / "mlflow.db")
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    home = tmp_path / "home"
+    again("ro")
     home.mkdir()
     store = f"tracking.uri=sqlite:///{folder}/mlflow.db"
     for place, more in ((folder, []), (home, [store]), (home, [store.replace("mlflow", "new")])):

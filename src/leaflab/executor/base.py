@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -24,6 +27,9 @@ class Bench(Protocol):
 Decide = Callable[[int, Any], str]
 """(job number, report) → "" to go on, else how to end."""
 
+_FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")
+"""As the system says it, and as numpy does."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -41,6 +47,15 @@ class Event:
     kind: Literal["done", "failed", "stopped", "lost"]
     result: Any = None
     error: str = ""
+
+    def must_have_had_room(self) -> None:
+        """A disk without room is no fault of a job: whoever submitted it is to stop, and to submit it again later.
+
+        Raises:
+            OSError: ENOSPC, where the job failed because its disk was full.
+        """
+        if self.kind == "failed" and _FULL.search(self.error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Pool(AbstractContextManager["Pool"], ABC):

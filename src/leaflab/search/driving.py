@@ -119,6 +119,7 @@ class Driver:
         fit, started = self._running.pop(event.number)
         if event.kind == "done" and event.result.state == "stopped":
             return
+        event.must_have_had_room()
         trial = self.measured(trial_of(event, fit, started))
         if self.generation:
             self._parked.append(trial)

@@ -102,6 +102,7 @@ class Members:
                 break
             for event in self.pool.events(0.25, lambda number, report: ""):
                 part = running.pop(event.number)
+                event.must_have_had_room()
                 if event.kind == "done":
                     self._take(part, event.result)
 
