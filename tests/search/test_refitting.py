@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from leaflab.executor.base import Event
 from leaflab.metric.regression import Rmse
 from leaflab.model.base import Fitted
 from leaflab.model.lightgbm import LightGBM
@@ -38,7 +39,7 @@ class _Pool:
             np.save(scores[0], np.zeros(20))
         fitted = Fitted("complete", None, (), (10,), models=(model,), scores=scores)
         self.jobs.append(fit)
-        self._waiting.append(SimpleNamespace(kind="done", number=number, result=fitted))
+        self._waiting.append(Event(number, "done", fitted))
 
     def events(self, seconds, decide):
         event = self._waiting.pop(0)
