@@ -6,6 +6,7 @@ import logging
 import os
 import runpy
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -296,3 +297,21 @@ def puzzle():
         )
 
     return made
+
+
+@pytest.fixture
+def small_disk_at():
+    """Puts a folder on a file system of its own; what comes back mounts it anew, larger or read-only."""
+    mounted: list[Path] = []
+
+    def small(folder: Path, size: str = "3m"):
+        folder.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
+            pytest.skip("only root may mount a small disk")
+        mounted.append(folder)
+        return lambda how: subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+
+    yield small
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -9,27 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from leaflab.tracking.local import Local
-
-
-@pytest.fixture
-def small_disk():
-    """Puts a folder on a file system of its own; what comes back mounts it anew, larger or read-only."""
-    mounted: list[Path] = []
-
-    def small(folder: Path, size: str = "3m"):
-        folder.mkdir(exist_ok=True)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-        if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
-            pytest.skip("only root may mount a small disk")
-        mounted.append(folder)
-        return lambda how: subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
-
-    yield small
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def leaflab(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -54,9 +35,9 @@ def complete(home: Path) -> bool:
     return once and {r.status for r in trials} == {"FINISHED"} and not list(home.glob(".leaflab/spool/*-*"))
 
 
-def test_a_sweep_goes_on_when_there_is_room_again(small_disk, tmp_path, store_template):
+def test_a_sweep_goes_on_when_there_is_room_again(small_disk_at, tmp_path, store_template):
     home, words = tmp_path / "disk", toy(tmp_path)
-    again = small_disk(home)
+    again = small_disk_at(home)
     shutil.copy(store_template, home / "mlflow.db")
     full = leaflab(home, *words)
     assert full.returncode == 2, full.stderr
@@ -69,7 +50,7 @@ def test_a_sweep_goes_on_when_there_is_room_again(small_disk, tmp_path, store_te
     assert complete(home)
 
 
-def test_a_trial_whose_model_finds_no_room_has_not_failed(small_disk, tmp_path, store_template):
+def test_a_trial_whose_model_finds_no_room_has_not_failed(small_disk_at, tmp_path, store_template):
     """The study and the store have room here, the workers' own folder has not."""
     home, words = tmp_path / "home", toy(tmp_path)
     home.mkdir()
@@ -77,7 +58,7 @@ def test_a_trial_whose_model_finds_no_room_has_not_failed(small_disk, tmp_path, 
     assert leaflab(home, *words, "search.trials=1").returncode == 0
     (trials,) = home.glob(".leaflab/sweeps/*/trials")
     shutil.copytree(trials, tmp_path / "kept")
-    again = small_disk(trials, "400k")
+    again = small_disk_at(trials, "400k")
     shutil.copytree(tmp_path / "kept", trials, dirs_exist_ok=True)
     full = leaflab(home, *words)
     assert full.returncode == 2, full.stderr
@@ -87,9 +68,9 @@ def test_a_trial_whose_model_finds_no_room_has_not_failed(small_disk, tmp_path, 
     assert complete(home)
 
 
-def test_a_project_or_a_store_that_cannot_be_written_is_told(small_disk, tmp_path, store_template):
+def test_a_project_or_a_store_that_cannot_be_written_is_told(small_disk_at, tmp_path, store_template):
     folder, home = tmp_path / "disk", tmp_path / "home"
-    again = small_disk(folder)
+    again = small_disk_at(folder)
     shutil.copy(store_template, folder / "mlflow.db")
     again("ro")
     home.mkdir()

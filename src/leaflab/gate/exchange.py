@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
 
-__all__ = ["chance", "relative", "upper"]
+__all__ = ["chance", "losses", "relative", "upper"]
 
 _MOST, _LEAST = 9_999, 999
 _CELLS = 20_000_000
@@ -40,18 +40,27 @@ def chance(
     Assumptions: rows are independent. One test at level alpha: several looks need `gate.paired.spent_alpha`.
     Source: Phipson and Smyth, 2010; for areas Venkatraman and Begg, 1996.
     """
-    mine, theirs = metric.rowwise(truth, scores), metric.rowwise(truth, other)
-    if mine is None or theirs is None:
+    rows = losses(metric, truth, scores, other, weight)
+    if rows is None:
         gains = _recomputed(metric, truth, scores, other, weight)
         return _quantile(gains, float(np.sqrt(np.mean(gains**2))), alpha)
-    if metric.direction == "maximize":
-        mine, theirs = 1 - mine, 1 - theirs
-    if weight is not None:
-        mine, theirs = weight * mine, weight * theirs
+    mine, theirs = rows
     apart, total = theirs - mine, float((mine + theirs).sum())
     sums = _signed(apart) if len(apart) <= _SMALL else np.empty(0)
     far = _quantile(sums, math.sqrt(float(apart @ apart)), alpha)
     return float(relative((total - far) / 2, (total + far) / 2, metric.power))
+
+
+def losses(
+    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """What each row adds to the losses of both models; None where the metric is no mean over rows."""
+    mine, theirs = metric.rowwise(truth, scores), metric.rowwise(truth, other)
+    if mine is None or theirs is None:
+        return None
+    if metric.direction == "maximize":
+        mine, theirs = 1 - mine, 1 - theirs
+    return (mine, theirs) if weight is None else (weight * mine, weight * theirs)
 
 
 def relative(loss: np.ndarray | float, other: np.ndarray | float, power: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leaflab.gate.exchange import chance, relative, upper
+from leaflab.gate.exchange import chance, losses, relative, upper
 
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
@@ -152,12 +152,10 @@ def _terms(
     metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
 ) -> np.ndarray | None:
     """What the gain is made of, row by row: h, c, hh, cc and hc, shape (rows, 5)."""
-    rows, against = metric.rowwise(truth, scores), metric.rowwise(truth, other)
-    if rows is None or against is None:
+    rows = losses(metric, truth, scores, other, weight)
+    if rows is None:
         return None
-    if metric.direction == "maximize":
-        rows, against = 1 - rows, 1 - against
-    mine, theirs = (rows, against) if weight is None else (weight * rows, weight * against)
+    mine, theirs = rows
     return np.column_stack([mine, theirs, mine * mine, theirs * theirs, mine * theirs])
 
 

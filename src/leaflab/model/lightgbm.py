@@ -175,19 +175,20 @@ class Work:
         self.meter.lap("predict")
 
     def _write(self, booster: Any, number: int | None, rounds: int) -> Path:
-        """The booster as text; beside it lie the scores that `_keep` adds."""
+        """Writes the booster as text; returns where its scores go."""
         folder = Path(self.job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         text = booster.model_to_string(num_iteration=rounds)
         self.bytes += len(text)
-        self.models.append(folder / f"booster-{'all' if number is None else number}.txt")
+        name = "all" if number is None else str(number)
+        self.models.append(folder / f"booster-{name}.txt")
         self.models[-1].write_text(text, encoding="utf-8")
-        return folder
+        return folder / f"scores-{name}.npy"
 
     def _keep(self, booster: Any, number: int | None, rounds: int) -> None:
         import numpy as np
 
-        folder = self._write(booster, number, rounds)
+        file = self._write(booster, number, rounds)
         rows = self.data.rows(number)[1]
         if not len(rows):
             return
@@ -199,8 +200,8 @@ class Work:
         weight = None if self.data.weight is None else self.data.weight[rows]
         self.values.append(self.bench.metric.score(np.asarray(self.data.target[rows]), scores, weight))
         self.judged.append((rows, scores))
-        self.scores.append(folder / f"scores-{'all' if number is None else number}.npy")
-        np.save(self.scores[-1], scores)
+        self.scores.append(file)
+        np.save(file, scores)
 
     def _told(self, number: int, value: float) -> str:
         """Reports at equal steps of progress (rounds x learning rate), so that slow learners are judged fairly."""

@@ -23,7 +23,7 @@ from leaflab.tracking.keeping import reclaim, spares
 from leaflab.tracking.places import local_path
 from leaflab.tracking.rows import Place, Rows
 from leaflab.tracking.schema import connected
-from leaflab.tracking.versions import challenge
+from leaflab.tracking.versions import challenge, newest
 from leaflab.tracking.writer import CONTINUES, KEY, KIND, PARENT, VERB, Child, Writer, deleted, put_files, tags_of
 
 if TYPE_CHECKING:
@@ -77,14 +77,10 @@ class SqliteWriter(Writer):
 
     def annotate(self, run_id: str, batch: Batch) -> None:
         place, tags = self._read(run_id)
-        newest = self._connection.execute(
-            "SELECT model_id FROM logged_models WHERE source_run_id = ? AND status = 2 AND lifecycle_stage = 'active'"
-            " ORDER BY creation_timestamp_ms DESC, model_id DESC LIMIT 1",
-            (run_id,),
-        ).fetchone()
+        model = newest(self._connection, run_id)
         rows = Rows()
         self._add(rows, place, replace(batch, points=[]), tags)
-        rows.points(place, [(p, newest[0] if newest else None) for p in batch.points])
+        rows.points(place, [(p, model[0] if model else None) for p in batch.points])
         self._write(rows)
 
     def children(self, parent: str, children: Sequence[Child]) -> None:

@@ -10,7 +10,7 @@ from leaflab.errors import ModelError
 from leaflab.tracking.writer import version_tags
 from leaflab.values import Version
 
-__all__ = ["challenge"]
+__all__ = ["challenge", "newest"]
 
 
 def challenge(connection: sqlite3.Connection, name: str, run_id: str, tags: Mapping[str, str]) -> Version:
@@ -21,7 +21,7 @@ def challenge(connection: sqlite3.Connection, name: str, run_id: str, tags: Mapp
     Raises:
         ModelError: the run has no model.
     """
-    found = connection.execute(_NEWEST, (run_id,)).fetchone()
+    found = newest(connection, run_id)
     if found is None:
         raise ModelError(f"Run {run_id}", "has no model to register")
     model_id, location = found
@@ -38,6 +38,12 @@ def challenge(connection: sqlite3.Connection, name: str, run_id: str, tags: Mapp
     if connection.execute(query, (name, number)).fetchone() is None:
         connection.execute(_ALIAS, (name, number))
     return _version(connection, name, number)
+
+
+def newest(connection: sqlite3.Connection, run_id: str) -> tuple[str, str] | None:
+    """Id and place of the model a run made last, of those that are complete and not deleted."""
+    found: tuple[str, str] | None = connection.execute(_NEWEST, (run_id,)).fetchone()
+    return found
 
 
 _NEWEST = (
