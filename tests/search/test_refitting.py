@@ -24,7 +24,7 @@ SAMPLED = {"bagging_fraction": 0.8}
 class _Pool:
     """Answers one job at a time, `seconds` later on its own clock."""
 
-    size, threads = 2, 1
+    size, threads, state = 2, 1, "complete"
 
     def __init__(self, clock, seconds):
         self.clock, self.seconds, self.jobs, self._waiting = clock, seconds, [], []
@@ -37,7 +37,7 @@ class _Pool:
         if fit.folds != (None,):
             scores = (fit.folder / "scores.npy",)
             np.save(scores[0], np.zeros(20))
-        fitted = Fitted("complete", None, (), (10,), models=(model,), scores=scores)
+        fitted = Fitted(self.state, None, (), (10,), models=(model,), scores=scores)
         self.jobs.append(fit)
         self._waiting.append(Event(number, "done", fitted))
 
@@ -116,12 +116,21 @@ def test_time_left_becomes_more_seeds(setting):
     assert [job.seed for job in pool.jobs] == [7, 14, 15, 16, 17]
 
 
-def test_without_time_for_a_fit_the_trial_itself_is_the_model(setting):
+def test_without_time_for_a_fit_the_trials_themselves_are_blended(setting):
     refit, pool, trials = setting("blend", seconds=0.9)
     final = refit.run(trials)
     assert pool.jobs == []
-    assert final.texts == ("fold 0 of trial 1",)
-    assert final.members == ("trial 1 on the training rows, weight 1.00",)
+    assert final.texts == ("fold 0 of trial 1", "fold 0 of trial 2")
+    assert final.members[0].startswith("trial 1 on the training rows, weight 0.")
+    assert final.metrics["oof/rmse"] < 0.02
+
+
+def test_what_was_not_fitted_on_all_rows_in_time_is_averaged_by_its_folds(setting):
+    refit, pool, trials = setting("blend", seconds=5.0)
+    trials[1].facts["fit_seconds"] = 100.0
+    final = refit.run(trials)
+    assert {job.params.get("bagging_fraction") for job in pool.jobs} == {None}
+    assert [(part["trial"], part["fold"]) for part in final.made] == [(1, None), (2, 0)]
 
 
 def test_what_cannot_end_in_time_is_not_begun(setting):
@@ -147,3 +156,9 @@ def test_few_rows_are_blended_by_folds(setting, monkeypatch):
     final = refit.run(trials)
     assert {job.folds for job in pool.jobs} == {(1,)}
     assert sorted({(part["trial"], part["fold"]) for part in final.made}) == [(1, 0), (1, 1), (2, 0), (2, 1)]
+
+
+def test_a_fold_that_the_deadline_cut_short_is_recorded_with_its_rounds(setting):
+    refit, pool, trials = setting("bag")
+    pool.state = "deadline"
+    assert [(part["fold"], part["rounds"]) for part in refit.run(trials).made] == [(0, None), (1, 10)]

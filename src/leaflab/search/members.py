@@ -55,6 +55,7 @@ class Members:
     place: Place
     rescaled: bool = True
     _fitted: dict[tuple[int, int | None, int], tuple[Path, Path | None]] = field(default_factory=dict)
+    _cut: dict[tuple[int, int | None, int], int] = field(default_factory=dict)
     _rounds: dict[int, list[int]] = field(default_factory=dict)
 
     def __contains__(self, part: Part) -> bool:
@@ -130,13 +131,20 @@ class Members:
         """Rounds on all rows: the best number on the folds, as a rule rescaled to the rows there are to learn from."""
         return max(1, round(self._best_round(trial) * (self._more_rows if self.rescaled else 1.0)))
 
+    def rounds(self, trial: Trial, fold: int | None, another: int) -> int | None:
+        """Rounds that a member has to be given to be made again; None where it stops by itself."""
+        return self.whole(trial) if fold is None else self._cut.get((trial.number, fold, another))
+
     def _take(self, part: Part, fitted: Fitted) -> None:
         """Keeps a member, unless the deadline cut it long before its time."""
         usual = part.trial.facts.get("rounds/0", 0.0)
         grown = fitted.rounds[0] if fitted.rounds else 0
         if fitted.models and (fitted.state == "complete" or grown >= _NEARLY * usual):
             files = fitted.models[0], fitted.scores[0] if fitted.scores else None
-            self._fitted[part.trial.number, part.fold, part.seed] = files
+            place = part.trial.number, part.fold, part.seed
+            self._fitted[place] = files
+            if fitted.state != "complete":
+                self._cut[place] = grown
             if part.fold is not None:
                 self._rounds.setdefault(part.trial.number, []).append(grown)
 

@@ -93,7 +93,7 @@ class Refit:
             chosen = self._fastest(trials)
         else:
             self._look_again(trials)
-            chosen = self._choose(trials, self.members.left())
+            chosen = self._choose(trials)
         for trial in chosen:
             for number in range(self.members.judged):
                 self.members.keep(trial, number)
@@ -151,20 +151,12 @@ class Refit:
         cut = {f"rounds/{f}": float(point.rounds) for f in range(self.members.judged)}
         return [replace(trial, facts={**trial.facts, **cut})]
 
-    def _choose(self, trials: Sequence[Trial], seconds: float) -> list[Trial]:
-        """The configurations of the final model, the heaviest first, as many as can be fitted in the time left.
-
-        Where not even one fit of each would be done in time, the one that costs most for its weight is given up.
-        """
+    def _choose(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The configurations of the final model, the heaviest first."""
         ranked = self._seen or self._candidates(trials)
-        while True:
-            weights = self._weights(ranked, self._judges) if self.kind == "blend" and ranked else [1.0]
-            pairs = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
-            chosen = [(weight, trial) for weight, trial in pairs if weight > 0][: self.top]
-            if len(chosen) < 2 or self.members.needed(self._parts([t for _, t in chosen], 1)) <= seconds:
-                return [trial for _, trial in chosen]
-            costly = max(chosen, key=lambda pair: self.members.needed(self._parts([pair[1]], 1)) / pair[0])[1]
-            ranked = [t for t in ranked if t.number != costly.number]
+        weights = self._weights(ranked, self._judges) if self.kind == "blend" and ranked else [1.0]
+        pairs = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
+        return [trial for weight, trial in pairs if weight > 0][: self.top]
 
     @property
     def _judges(self) -> range:
@@ -192,25 +184,27 @@ class Refit:
         rows = np.concatenate([np.sort(self.members.folds[f][1]) for f in folds])
         return self.problem.target[rows], None if self.problem.weight is None else self.problem.weight[rows]
 
-    def _final(self, chosen: Sequence[Trial]) -> Final:
-        whole = [t for t in chosen if any(fold is None for fold, _ in self.members.own(t))]
-        full = [t for t in chosen if self._by_folds and len(self.members.own(t)) == len(self.members.folds)]
-        used = whole or full or list(chosen[:1])
-        folds = self._judges if whole else sorted(fold for fold, _ in self.members.own(used[0]) if fold is not None)
+    def _final(self, used: Sequence[Trial]) -> Final:
+        """A configuration that could not be fitted on all rows in time is averaged by its folds."""
+        every = range(len(self.members.folds))
+        folds = [n for n in every if all(Part(trial, n) in self.members for trial in used)]
         shares = self._weights(used, folds) if len(used) > 1 else [1.0]
         texts: list[str] = []
         weights: list[float] = []
         members: list[str] = []
         made: list[dict[str, Any]] = []
         for trial, share in zip(used, shares, strict=True):
-            own = self.members.own(trial)
+            fits = self.members.own(trial)
             if share > 0:
-                texts += [self.members.text(trial, *part) for part in own]
-                weights += [share / len(own)] * len(own)
-                rounds = self.members.whole(trial) if whole else None
-                made += [{"trial": trial.number, "fold": n, "rounds": rounds, "seed": seed(trial, s)} for n, s in own]
-                members.append(f"trial {trial.number} on {_where(own)}, weight {share:.2f}")
+                texts += [self.members.text(trial, *fit) for fit in fits]
+                weights += [share / len(fits)] * len(fits)
+                made += [self._how(trial, *fit) for fit in fits]
+                members.append(f"trial {trial.number} on {_where(fits)}, weight {share:.2f}")
         return Final(tuple(texts), tuple(weights), tuple(members), self._metrics(used, shares, folds), tuple(made))
+
+    def _how(self, trial: Trial, fold: int | None, another: int) -> dict[str, Any]:
+        rounds = self.members.rounds(trial, fold, another)
+        return {"trial": trial.number, "fold": fold, "rounds": rounds, "seed": seed(trial, another)}
 
     def _metrics(self, used: Sequence[Trial], shares: Sequence[float], folds: Any) -> dict[str, float]:
         """Metrics of the blend as fitted without the rows it is judged on here."""
