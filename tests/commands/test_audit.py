@@ -69,15 +69,86 @@ def test_a_champion_without_any_record_is_found(bench, capsys):
     client().set_registered_model_alias("toy", "champion", "1")
     assert main(["audit", "toy"]) == 3
     assert "no ledger says why" in capsys.readouterr().out
-
-
-def test_a_ledger_edited_by_hand_is_found(two, capsys):
-    run = two.lab.tracking.search("toy", {"leaflab.entry": "1"})[0]
-    path = two.lab.tracking.artifact(run.id, "gate-record.json")
-    path.write_text(path.read_text(encoding="utf-8").replace('"promoted"', '"forced"'), encoding="utf-8")
+    bench.lab = replace(bench.lab, gate={"floor": bench.lab.gate["floor"]})
+    bench.train(skill=-1.0)
+    assert main(["promote", "name=toy", "gate=[floor]"]) == 3  # what refuses another gives the champion no record
     assert main(["audit", "toy"]) == 3
-    assert "is broken: entry 1 was changed afterwards" in capsys.readouterr().out
+    assert main(["promote", "name=toy", "promote.version=1", "gate=[floor]"]) == 0
+    assert main(["audit", "toy"]) == 0
+    assert [e["outcome"] for e in ledger(bench, capsys)] == ["refused", "promoted"]
+
+
+def ledger(bench, capsys):
+    capsys.readouterr()
+    assert main(["ledger", "toy", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_an_alias_given_where_the_ledger_knows_of_none_is_taken_away_again(bench, capsys):
+    bench.train(skill=-1.0)
+    assert main(["promote", "name=toy", "gate=[floor]"]) == 3
+    client().set_registered_model_alias("toy", "champion", "1")
+    assert main(["audit", "toy", "--revert"]) == 3
+    assert "the ledger says nobody: the alias was moved without a record. Taken away again." in capsys.readouterr().out
+    assert main(["audit", "toy"]) == 0
+    assert main(["champion", "toy"]) == 2
+
+
+def test_a_champion_that_was_deleted_cannot_be_put_back_and_that_is_said(two, capsys):
+    client().delete_model_version("toy", "2")
+    assert main(["audit", "toy", "--revert"]) == 3
+    said = capsys.readouterr().out
+    assert "It cannot be put back: version 2 is deleted." in said and "version 2 was champion and has been" in said
+    assert main(["promote", "name=toy", "promote.rollback=true", "promote.why=it is gone"]) == 3
+    assert main(["promote", "name=toy", "promote.version=1", "promote.force=true", "promote.why=it is gone"]) == 0
+    assert two.lab.tracking.registry.version("toy", alias="champion").number == 1
+
+
+def file_of(two, entry):
+    run = two.lab.tracking.search("toy", {"leaflab.entry": str(entry)})[0]
+    return two.lab.tracking.artifact(run.id, "gate-record.json")
+
+
+def rewritten(two, old, new):
+    path = file_of(two, 1)
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def cut_off(two):
+    """The head names entry 1 again, and the alias with it: as if there had never been a second."""
+    from leaflab.workflow.ledger import Entry
+
+    first = Entry(**json.loads(file_of(two, 1).read_text(encoding="utf-8")))
+    client().set_registered_model_tag("toy", "leaflab.ledger", f"1:{first.hash}:settled")
+    client().set_registered_model_alias("toy", "champion", "1")
+
+
+def run_deleted(two):
+    client().delete_run(two.lab.tracking.search("toy", {"leaflab.entry": "1"})[0].id)
+
+
+BY_HAND = {
+    "a word changed": (lambda two: rewritten(two, '"promoted"', '"forced"'), "entry 1 was changed afterwards"),
+    "no JSON": (lambda two: rewritten(two, "{", "{nope"), "entry 1 was changed afterwards"),
+    "another key": (lambda two: rewritten(two, '"who"', '"whose"'), "entry 1 was changed afterwards"),
+    "a file gone": (lambda two: file_of(two, 1).unlink(), "entry 1 is missing"),
+    "a run gone": (run_deleted, "entry 1 is missing"),
+    "cut off": (cut_off, "entry 2 was carried out, its head names entry 1"),
+    "no head": (lambda two: client().delete_registered_model_tag("toy", "leaflab.ledger"), "its head names none"),
+    "an odd head": (lambda two: client().set_registered_model_tag("toy", "leaflab.ledger", "0::moving"), "was edited"),
+    "a false head": (lambda two: client().set_registered_model_tag("toy", "leaflab.ledger", "2:ab:moving"), "entry 2"),
+}
+
+
+@pytest.mark.parametrize(("edit", "sentence"), BY_HAND.values(), ids=BY_HAND)
+def test_a_ledger_edited_by_hand_is_found_and_nothing_moves(two, capsys, edit, sentence):
+    edit(two)
+    before = two.lab.tracking.registry.version("toy", alias="champion").number
+    assert main(["audit", "toy"]) == 3
+    said = capsys.readouterr().out
+    assert "the ledger of 'toy' is broken: " in said and sentence in said
     assert main(["ledger", "toy"]) == 2
     two.train(skill=1.0)
     assert main(["promote", "name=toy"]) == 2
-    assert two.lab.tracking.registry.version("toy", alias="champion").number == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert two.lab.tracking.registry.version("toy", alias="champion").number == before

@@ -37,9 +37,8 @@ def command(name: str | None, revert: bool, poll: float | None, as_json: bool) -
             click.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
         else:
             for finding in found:
-                back = f" Put back to version {finding.version}." if revert and finding.version else ""
                 if finding.sentence not in said or not poll:
-                    click.echo(click.style(finding.sentence + back, fg="red"))
+                    click.echo(click.style(finding.sentence, fg="red"))
             if not found and not said and not poll:
                 click.echo(f"{', '.join(names) or 'No model'}: every champion has its record and its files.")
         said = {finding.sentence for finding in found}

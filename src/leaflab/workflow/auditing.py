@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from leaflab.errors import LeaflabError, TrackingError
 from leaflab.workflow.judging import new_entry
-from leaflab.workflow.ledger import CHAMPION, Ledger, opened
+from leaflab.workflow.ledger import BROKEN, CHAMPION, Ledger, opened
 
 if TYPE_CHECKING:
     from leaflab.workflow.lab import Lab
@@ -25,7 +25,7 @@ class Finding:
         name: the registered model.
         kind: "chain", "alias", "record" or "files".
         sentence: what was found.
-        version: the champion that the ledger knows, for a moved alias.
+        version: the champion that the ledger knows, for a moved alias; None where it knows of none.
     """
 
     name: str
@@ -45,35 +45,33 @@ def ledgers(lab: Lab) -> list[str]:
 
 def audit(lab: Lab, name: str, *, revert: bool = False) -> list[Finding]:
     """Everything wrong with one model's ledger, alias and files; with `revert` a moved alias is put back, on record."""
-    with opened(lab.tracking, name, lab.folder) as ledger:
-        try:
+    try:
+        with opened(lab.tracking, name, lab.folder) as ledger:
             entries = ledger.entries()
-        except TrackingError as error:
-            return [Finding(name, "chain", str(error))]
-        findings = [*_alias(ledger, entries), *_files(ledger, entries)]
-        for found in findings:
-            if revert and found.kind == "alias" and found.version:
-                _put_back(lab, ledger, found.version)
-        return findings
+            findings = [*_alias(ledger, entries), *_files(ledger, entries)]
+            return [_put_back(ledger, found) for found in findings] if revert else findings
+    except TrackingError as error:
+        if not error.rule.startswith(BROKEN):
+            raise
+        return [Finding(name, "chain", str(error))]
 
 
 def _alias(ledger: Ledger, entries: list[Entry]) -> Iterator[Finding]:
     name, registry = ledger.name, ledger.tracking.registry
     standing = registry.version(name, alias=CHAMPION)
     now, known = standing.number if standing else None, entries[-1].champion if entries else None
-    if not entries and now:
-        yield Finding(name, "record", f"'{name}' has version {now} as champion, and no ledger says why.")
-    elif now != known:
-        is_now = f"version {now}" if now else "nobody"
-        by_record = f"version {known}" if known else "nobody"
+    if entries and now != known:
+        is_now, by_record = (f"version {number}" if number else "nobody" for number in (now, known))
         sentence = (
             f"'{name}' has {is_now} as champion, the ledger says {by_record}: the alias was moved without a record."
         )
         yield Finding(name, "alias", sentence, known)
-    if registry.versions(name) and entries:
-        numbers = {v.number for v in registry.versions(name)}
-        for gone in sorted({e.champion for e in entries if e.champion} - numbers):
-            yield Finding(name, "files", f"'{name}' version {gone} was champion and has been deleted.")
+    elif now and ledger.promotion_of(now) is None:
+        way = f"`leaflab promote name={name} promote.version={now}` judges it"
+        yield Finding(name, "record", f"'{name}' has version {now} as champion, and no ledger says why: {way}.")
+    numbers = {version.number for version in registry.versions(name)}
+    for gone in sorted({e.champion for e in entries if e.champion} - numbers):
+        yield Finding(name, "files", f"'{name}' version {gone} was champion and has been deleted.")
 
 
 def _files(ledger: Ledger, entries: list[Entry]) -> Iterator[Finding]:
@@ -92,8 +90,16 @@ def _files(ledger: Ledger, entries: list[Entry]) -> Iterator[Finding]:
             yield Finding(ledger.name, "files", f"The files of {version} are not those that were judged.")
 
 
-def _put_back(lab: Lab, ledger: Ledger, number: int) -> None:
-    version = lab.tracking.registry.version(ledger.name, number=number)
-    if version is not None:
-        why = "the alias was moved without a record; put back by leaflab audit --revert"
-        ledger.append(new_entry(ledger, "reverted", version, number, why), ledger.name)
+def _put_back(ledger: Ledger, found: Finding) -> Finding:
+    """Moves a moved alias to where the ledger has it, which may be nowhere."""
+    if found.kind != "alias":
+        return found
+    registry = ledger.tracking.registry
+    wanted = registry.version(ledger.name, number=found.version)
+    moved = wanted or registry.version(ledger.name, alias=CHAMPION)
+    if moved is None or (found.version and wanted is None):
+        return replace(found, sentence=f"{found.sentence} It cannot be put back: version {found.version} is deleted.")
+    why = "the alias was moved without a record; put back by leaflab audit --revert"
+    ledger.append(new_entry(ledger, "reverted", moved, found.version, why), ledger.name)
+    back = f"Put back to version {found.version}" if found.version else "Taken away again"
+    return replace(found, sentence=f"{found.sentence} {back}.")

@@ -10,8 +10,9 @@ from leaflab.errors import ConfigError, ModelError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Metric, Model
-from leaflab.workflow.judging import new_entry
+from leaflab.workflow.judging import holder, new_entry
 from leaflab.workflow.ledger import opened
+from leaflab.workflow.promoted import Promoted
 from leaflab.workflow.summary import summarised
 
 if TYPE_CHECKING:
@@ -23,34 +24,39 @@ if TYPE_CHECKING:
 __all__ = ["deliver"]
 
 
-def deliver(lab: Lab, source: Ledger, champion: Version) -> tuple[Version, str]:
+def deliver(lab: Lab, source: Ledger, champion: Version | None) -> Promoted:
     """Copies a champion to `promote.to`: a registered model's name in this store, or the URI of another store.
 
     The copy is champion there: it was judged here, and the record of that judgement is in the ledger there.
 
-    Returns:
-        The version made, and the run of its ledger entry.
-
     Raises:
         ConfigError: `promote.to` is this very model.
-        ModelError: the ledger here has no record of the champion.
+        ModelError: there is no champion, or the ledger here has no record of it.
+        CheckFailed: somebody moved the alias there without a record.
     """
+    if champion is None:
+        hint = f"run `leaflab promote name={lab.name}` first"
+        raise ModelError(f"'{lab.name}'", "has no champion to copy", hint=hint)
     tracking, name = _target(lab)
-    judged = next((e for e in reversed(source.entries()) if e.moved and e.champion == champion.number), None)
+    judged = source.promotion_of(champion.number)
     if judged is None:
         hint = f"judge it first: `leaflab promote name={lab.name} promote.version={champion.number}`"
         raise ModelError(str(champion), "has no record in the ledger", hint=hint)
     with opened(tracking, name, lab.folder) as ledger:
+        standing = holder(lab, ledger)
         version = _copied(lab, tracking, name, champion)
-        standing = tracking.registry.version(name, alias="champion")
         if standing and standing.number == version.number:
-            return version, ""
+            return _said(lab, champion, version)
         entry = new_entry(ledger, "copied", version, version.number, lab.promote.why)
         origin = {"store": lab.tracking.uri, "name": lab.name, "version": champion.number, "entry": judged.plain()}
         files = tracking.registry.digest(version)
         entry = replace(entry, record={**judged.record, "files": files, "origin": origin})
         written = ledger.append(entry, name, tags={"mlflow.note.content": summarised(entry)})
-    return tracking.registry.version(name, number=version.number) or version, written.run_id
+    return _said(lab, champion, version, written.run_id)
+
+
+def _said(lab: Lab, champion: Version, made: Version, run_id: str = "") -> Promoted:
+    return Promoted("copied", made, f"{champion} is champion of {lab.promote.to} as {made}.", run_id=run_id)
 
 
 def _target(lab: Lab) -> tuple[Tracking, str]:

@@ -1,14 +1,14 @@
-"""From evidence to verdicts, and from verdicts to what the ledger keeps."""
+"""Who is judged, whose place is at stake, and what the ledger keeps of it."""
 
 from __future__ import annotations
 
 import getpass
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from leaflab.errors import CheckFailed, ModelError
+from leaflab.errors import CheckFailed
 from leaflab.workflow.evidence import asked_version
 from leaflab.workflow.ledger import CHALLENGER, CHAMPION, Entry, Ledger
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from leaflab.values import Evidence, Verdict, Version
     from leaflab.workflow.lab import Lab
 
-__all__ = ["against", "candidate", "holder", "new_entry", "previous_champion", "record_of", "table_of", "who"]
+__all__ = ["candidate", "holder", "new_entry", "record_of", "who"]
 
 
 def holder(lab: Lab, ledger: Ledger) -> Version | None:
-    """The version with the alias `champion`.
+    """The version with the alias `champion` of a ledger's model.
 
     Raises:
+        TrackingError: the ledger is broken.
         CheckFailed: somebody moved the alias without a record.
     """
-    found = lab.tracking.registry.version(lab.name, alias=CHAMPION)
+    found = ledger.tracking.registry.version(ledger.name, alias=CHAMPION)
     entries = ledger.entries()
     recorded = entries[-1].champion if entries else None
     if entries and (found.number if found else None) != recorded and not lab.promote.force:
         said = f"points to version {found.number}" if found else "is gone"
-        hint = (
-            f"`leaflab audit {lab.name} --revert` puts it back, or promote.force=true promote.why=… goes on from here"
-        )
-        raise CheckFailed(f"the champion of '{lab.name}'", f"{said}, the ledger says version {recorded}", hint=hint)
+        back = f"`leaflab audit {ledger.name} --revert` puts it back"
+        hint = f"{back}, or promote.force=true promote.why=… goes on from here"
+        raise CheckFailed(f"the champion of '{ledger.name}'", f"{said}, the ledger says version {recorded}", hint=hint)
     return found
 
 
@@ -48,12 +48,6 @@ def candidate(lab: Lab, champion: Version | None) -> Version:
     if not waiting and champion and asked.alias == CHALLENGER:
         return champion
     return asked_version(lab, asked.alias, asked.version)
-
-
-def against(lab: Lab, verdicts: Iterable[Verdict], champion: Version | None) -> list[Verdict]:
-    """The verdicts that stand in the way; a champion that cannot be compared with is no excuse."""
-    excused = set(lab.promote.not_applicable) - ({"beats_champion"} if champion else set())
-    return [v for v in verdicts if v.outcome == "failed" or (v.outcome == "not applicable" and v.name not in excused)]
 
 
 def new_entry(ledger: Ledger, outcome: str, version: Version, champion: int | None, why: str | None) -> Entry:
@@ -96,28 +90,3 @@ def record_of(lab: Lab, evidence: Evidence, verdicts: Sequence[Verdict], champio
         "looks": evidence.looks,
         "gates": {name: str(gate) for name, gate in lab.gate.items()},
     }
-
-
-def table_of(verdicts: Sequence[Verdict]) -> list[str]:
-    """The verdicts as aligned lines."""
-    width = max((len(v.name) for v in verdicts), default=0)
-    return [f"{v.outcome:<14}  {v.name:<{width}}  {v.sentence}" for v in verdicts]
-
-
-def previous_champion(entries: Iterable[Entry], current: Version) -> Entry:
-    """The entry that made the champion before the present one; what was rolled back is passed over.
-
-    Raises:
-        ModelError: there was none.
-    """
-    reigns: list[Entry] = []
-    for entry in entries:
-        if entry.outcome == "rolled back":
-            while reigns and reigns[-1].champion != entry.champion:
-                reigns.pop()
-        elif entry.moved and entry.champion and (not reigns or reigns[-1].champion != entry.champion):
-            reigns.append(entry)
-    before = [entry for entry in reigns if entry.champion != current.number]
-    if not before:
-        raise ModelError(str(current), "has no champion before it to roll back to")
-    return before[-1]

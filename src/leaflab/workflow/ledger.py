@@ -14,6 +14,7 @@ A head that says "moving" is carried on to 4; a run beyond the head is dropped.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,13 +28,16 @@ from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Metric, Tag
 
 if TYPE_CHECKING:
-    from leaflab.tracking.base import Tracking
+    from leaflab.tracking.base import Record, Tracking
 
-__all__ = ["CHALLENGER", "CHAMPION", "Entry", "Ledger", "opened"]
+__all__ = ["BROKEN", "CHALLENGER", "CHAMPION", "Entry", "Ledger", "opened"]
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+BROKEN = "is broken"
+"""How the rule of an error begins that tells of a ledger edited by hand."""
 _HEAD = "leaflab.ledger"
+_JUDGED = "leaflab.judged"
 _FILE = "gate-record.json"
 
 
@@ -88,11 +92,17 @@ class Ledger:
 
     @property
     def head(self) -> tuple[int, str, str]:
-        """Number, hash and state of the newest entry; (0, "", "settled") before the first."""
-        text = self.tracking.registry.model_tags(self.name).get(_HEAD, "")
-        number, _, rest = text.partition(":")
-        digest, _, state = rest.partition(":")
-        return (int(number), digest, state) if number.isdigit() else (0, "", "settled")
+        """Number, hash and state of the newest entry; (0, "", "settled") before the first.
+
+        Raises:
+            TrackingError: the tag that holds them was edited.
+        """
+        text = self.tracking.registry.model_tags(self.name).get(_HEAD)
+        if text is None:
+            return 0, "", "settled"
+        if not (said := re.fullmatch(r"([1-9]\d*):([0-9a-f]+):(moving|settled)", text)):
+            raise self._broken(f"its head (tag `{_HEAD}`) was edited")
+        return int(said[1]), said[2], said[3]
 
     def entries(self) -> list[Entry]:
         """The entries, oldest first, after checking the chain.
@@ -101,23 +111,44 @@ class Ledger:
             TrackingError: an entry is missing, or was changed after it was written.
         """
         last, digest, _ = self.head
-        runs = {int(r.tags["leaflab.entry"]): r for r in self._runs() if r.tags.get("leaflab.entry", "").isdigit()}
+        runs = self._runs()
         found: list[Entry] = []
         for number in range(1, last + 1):
-            run = runs.get(number)
-            file = self.tracking.artifact(run.id, _FILE) if run else None
-            if run is None or file is None:
-                raise TrackingError(f"the ledger of '{self.name}'", f"is broken: entry {number} is missing")
-            entry = Entry(**json.loads(file.read_text(encoding="utf-8")), run_id=run.id)
-            before = found[-1].hash if found else ""
-            if entry.number != number or entry.previous != before or run.tags.get("leaflab.hash") != entry.hash:
-                raise TrackingError(f"the ledger of '{self.name}'", f"is broken: entry {number} was changed afterwards")
+            entry = self._read(number, runs.get(number))
+            if entry is None or entry.number != number or entry.previous != (found[-1].hash if found else ""):
+                raise self._broken(f"entry {number} was changed afterwards")
             found.append(entry)
         if found and found[-1].hash != digest:
-            raise TrackingError(
-                f"the ledger of '{self.name}'", f"is broken: entry {last} is not the one its head names"
+            raise self._broken(f"entry {last} is not the one its head names")
+        if (cut := self._carried_out(runs)) > last:
+            hint = f"put the registered model's tag `{_HEAD}` back, or delete the runs of its entries to begin anew"
+            raise self._broken(
+                f"entry {cut} was carried out, its head names {f'entry {last}' if last else 'none'}", hint
             )
         return found
+
+    def promotion_of(self, champion: int) -> Entry | None:
+        """The newest entry by which a version is or was champion."""
+        return next((e for e in reversed(self.entries()) if e.moved and e.champion == champion), None)
+
+    def _read(self, number: int, run: Record | None) -> Entry | None:
+        """The entry that a run holds; None where it is not as it was written."""
+        file = self.tracking.artifact(run.id, _FILE) if run else None
+        if run is None or file is None:
+            raise self._broken(f"entry {number} is missing")
+        try:
+            entry = Entry(**json.loads(file.read_text(encoding="utf-8")), run_id=run.id)
+        except (TypeError, ValueError):
+            return None
+        return entry if run.tags.get("leaflab.hash") == entry.hash else None
+
+    def _carried_out(self, runs: Mapping[int, Record]) -> int:
+        """The newest entry that was carried out, as runs and versions know it; a killed one leaves one run more."""
+        judged = [version.tags.get(_JUDGED, "") for version in self.tracking.registry.versions(self.name)]
+        return max([max(runs, default=0) - 1, *(int(number) for number in judged if number.isdigit())])
+
+    def _broken(self, what: str, hint: str = "") -> TrackingError:
+        return TrackingError(f"the ledger of '{self.name}'", f"{BROKEN}: {what}", hint=hint)
 
     def append(
         self,
@@ -162,8 +193,8 @@ class Ledger:
         number, _, state = self.head
         if state == "moving":
             self._carry_out(self.entries()[-1])
-        for run in self._runs():
-            if run.status == "RUNNING" and int(run.tags.get("leaflab.entry", 0)) > number:
+        for entry, run in self._runs().items():
+            if run.status == "RUNNING" and entry > number:
                 spec = RunSpec(
                     experiment=run.experiment, verb="promote", name=run.name, key=f"ledger/{self.name}/{number + 1}"
                 )
@@ -180,15 +211,18 @@ class Ledger:
         verdicts = {
             f"leaflab.gate.{v['name']}": f"{v['outcome']}: {v['sentence']}" for v in entry.record.get("verdicts", [])
         }
-        tags = {"leaflab.outcome": entry.outcome, "leaflab.judged": str(entry.number), **verdicts}
+        tags = {"leaflab.outcome": entry.outcome, _JUDGED: str(entry.number), **verdicts}
         registry.tag(self.name, entry.version, tags)
         self._set_head(entry, "settled")
 
     def _set_head(self, entry: Entry, state: str) -> None:
         self.tracking.registry.tag(self.name, None, {_HEAD: f"{entry.number}:{entry.hash}:{state}"})
 
-    def _runs(self) -> list[Any]:
-        return self.tracking.search(tags={"leaflab.verb": "promote", "leaflab.ledger": self.name}, limit=100_000)
+    def _runs(self) -> dict[int, Record]:
+        """The runs of the entries by their number."""
+        tags = {"leaflab.verb": "promote", "leaflab.ledger": self.name}
+        numbered = ((run.tags.get("leaflab.entry", ""), run) for run in self.tracking.search(tags=tags, limit=100_000))
+        return {int(number): run for number, run in numbered if number.isdigit()}
 
 
 @contextmanager
