@@ -23,6 +23,12 @@ def test_every_chart_is_well_formed_whatever_it_is_called():
         assert ElementTree.fromstring(chart).tag.endswith("svg")
 
 
+def test_names_too_long_for_a_column_of_the_grid_are_turned_and_counts_fit_their_cells():
+    drawn = grid("g", np.full((9, 9), 123456), ["DERMASON"] * 9, ("truth", "answer"))
+    assert drawn.count("rotate(") == 9 and "123k" in drawn
+    assert "rotate(" not in grid("g", np.array([[3, 1], [0, 2]]), ["no", "yes"], ("truth", "answer"))
+
+
 def test_the_page_stands_by_itself_with_figures_before_tables():
     page = Page("A <title>", "lead", [("loss", "0.5")], [bars("bars", [("a", 1.0)])])
     page.tables.append(Table("numbers", ("name", "value"), [("x", 1.5), ("<script>", 1000), ("g", "failed")]))

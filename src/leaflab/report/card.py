@@ -20,7 +20,7 @@ def page(found: Assessment, about: Mapping[str, Any], advice: Sequence[Advice]) 
 
     Args:
         found: the assessment.
-        about: `title`, `lead`, `classes`, `rows` and further facts to show, by name.
+        about: `title`, `lead`, `classes`, and `facts` to show, by name; the card adds `details` and `use`.
         advice: ranked adjustments.
     """
     deciding = found.metric.name
@@ -68,7 +68,7 @@ def _with_interval(found: Assessment, metric: str, label: str | None = None) -> 
 def card(found: Assessment, about: Mapping[str, Any], advice: Sequence[Advice]) -> str:
     """The model card, in Markdown."""
     lines = [f"# {about['title']}", "", str(about.get("lead", "")), "", "## Facts", ""]
-    lines += [f"- {name}: {value}" for name, value in about.get("facts", {}).items()]
+    lines += [f"- {name}: {value}" for name, value in {**about.get("details", {}), **about.get("facts", {})}.items()]
     lines += ["", "## Intended use", "", str(about.get("use", "")), "", "## Performance on the test rows", ""]
     labels = list(found.models)
     lines += [f"| metric | {' | '.join(labels)} |", f"|---|{'---|' * len(labels)}"]
@@ -80,6 +80,9 @@ def card(found: Assessment, about: Mapping[str, Any], advice: Sequence[Advice]) 
     lines += [f"- Weaker where {s.name}: loss {s.loss:.4g}, elsewhere {s.rest:.4g} ({s.rows:,} rows)." for s in weak]
     lines += [] if weak else ["- No slice is surely worse than the rest."]
     lines += ["- Answers on data unlike the training data are not covered by these numbers."]
+    if found.threshold:
+        cut = found.threshold
+        lines += [f"- Yes from a probability of {cut.cut:.3g}: best {cut.aim} on validation rows ({cut.value:.4g})."]
     if found.importance:
         leading = ", ".join(list(found.importance)[:5])
         lines += ["", "## What it looks at", "", f"Most important features: {leading}."]

@@ -22,7 +22,10 @@ def figures(found: Assessment, classes: Sequence[Any]) -> list[str]:
     """SVG texts, the most telling first."""
     made = [*_compared(found), *(_binary(found) if len(classes) == 2 else ()), *_calibrated(found)]
     if found.confusion is not None and len(classes) <= 12:
-        made.append(grid("Who is taken for whom", found.confusion, [str(c) for c in classes], ("truth", "answer")))
+        cut = f", yes from {found.threshold.cut:.3g}" if found.threshold else ""
+        made.append(
+            grid(f"Who is taken for whom{cut}", found.confusion, [str(c) for c in classes], ("truth", "answer"))
+        )
     if not classes:
         made += _residuals(found)
     made += [*_weak(found), *_features(found), *_learning(found)]

@@ -103,26 +103,36 @@ def whiskers(title: str, items: Sequence[tuple[str, float, float, float]], zero:
 def grid(title: str, cells: np.ndarray, names: Sequence[str], axes: tuple[str, str]) -> str:
     """A square table of counts, shaded by row share (a confusion matrix)."""
     count = len(names)
-    side = min(72, 250 // max(1, count))
+    side = min(72, 320 // max(1, count))
+    tilted = max((len(_short(name, 10)) for name in names), default=0) * 6.5 > side
+    left, top = 110, _TOP + (64 if tilted else 24)
     shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1e-300)
-    parts = [
-        f'<text x="{110 + side * count / 2}" y="{_TOP + 2}" text-anchor="middle" class="q">{escape(axes[1])}</text>'
-    ]
-    for i in range(count):
-        label = escape(_short(str(names[i]), 14))
-        parts.append(f'<text x="104" y="{_TOP + 26 + side * (i + 0.55):.0f}" text-anchor="end">{label}</text>')
-        label = escape(_short(str(names[i]), 10))
-        parts.append(f'<text x="{110 + side * (i + 0.5):.0f}" y="{_TOP + 18}" text-anchor="middle">{label}</text>')
+    parts = [f'<text x="{left - 6}" y="{top - 6}" text-anchor="end" class="q">{" ↓ ".join(map(escape, axes))} →</text>']
+    for i, name in enumerate(names):
+        across = left + side * (i + 0.5)
+        turned = f' transform="rotate(-40 {across:.0f} {top - 6})"' if tilted else ""
+        parts.append(
+            f'<text x="{left - 6}" y="{top + side * (i + 0.5) + 3:.0f}" text-anchor="end">'
+            f"{escape(_short(name, 14))}</text>"
+            f'<text x="{across:.0f}" y="{top - 6}" text-anchor="{"start" if tilted else "middle"}"{turned}>'
+            f"{escape(_short(name, 10))}</text>"
+        )
         for j in range(count):
-            share, x, y = shares[i, j], 110 + side * j, _TOP + 24 + side * i
+            share, x, y = shares[i, j], left + side * j, top + side * i
             ink = "#fff" if share > 0.55 else INK
             parts.append(
                 f'<rect x="{x}" y="{y}" width="{side - 2}" height="{side - 2}" fill="{COLOURS[0]}" '
                 f'fill-opacity="{0.06 + 0.94 * share:.3f}"/>'
                 f'<text x="{x + side / 2 - 1:.0f}" y="{y + side / 2 + 3:.0f}" text-anchor="middle" fill="{ink}">'
-                f"{cells[i, j]:,.0f}</text>"
+                f"{_count(cells[i, j], side)}</text>"
             )
-    return _svg(title, "".join(parts), WIDTH, _TOP + 34 + side * count)
+    return _svg(title, "".join(parts), WIDTH, top + 10 + side * count)
+
+
+def _count(value: float, side: int) -> str:
+    """A count that fits a cell so many pixels wide."""
+    said = f"{value:,.0f}"
+    return said if len(said) * 6 <= side else f"{value / 1000:.3g}k"
 
 
 class _Scale:

@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leaflab.errors import DataError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
-from leaflab.values import Input, Judged, Metric, Shown, Tag
-from leaflab.workflow.evidence import Subject, asked_version, judged, subject_of_run, subject_of_version
+from leaflab.values import Input, Metric, Tag
+from leaflab.workflow.evaluated import Evaluated
+from leaflab.workflow.evidence import judged, subject_asked, subject_of_version
 from leaflab.workflow.odometer import look_tags
 from leaflab.workflow.reporting import recalibrated, report
 
 if TYPE_CHECKING:
-    from leaflab.report.advice import Advice
-    from leaflab.values import Item
+    from leaflab.values import Item, Judged
+    from leaflab.workflow.evidence import Subject
     from leaflab.workflow.lab import Lab
     from leaflab.workflow.swept import Swept
 
 __all__ = ["Evaluated", "evaluate"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluated(Shown):
-    """What an evaluation found.
-
-    Args:
-        model: which model, for people.
-        run_id: the evaluate run; "" where there was no test set.
-        metrics: metric name to value on the test rows.
-        rows: test rows.
-        advice: what to try next, the most promising first.
-        note: why nothing was scored.
-    """
-
-    model: str
-    run_id: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: int = 0
-    advice: tuple[Advice, ...] = ()
-    note: str = ""
-    exit_code: int = 0
-
-    def __str__(self) -> str:
-        if self.note:
-            return f"evaluate: not applicable: {self.note}"
-        values = "  ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
-        tips = [f"  {tip.finding}: {tip.command}" for tip in self.advice[:3]]
-        return "\n".join(
-            [f"{self.model} on {self.rows:,} test rows: {values}", *(["Worth trying:", *tips] if tips else [])]
-        )
 
 
 def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
@@ -64,11 +33,11 @@ def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
         ModelError: there is no such model.
         DataError: its dataset has no test rows (under `run`: not applicable).
     """
-    subject = _asked(lab, swept)
+    subject = subject_asked(lab, swept.run_id if swept else None)
     dataset = subject.dataset
     if not dataset.rows("test"):
         return _no_test(lab, subject)
-    if lab.evaluate.recalibrate and swept is None:
+    if lab.evaluate.recalibrate:
         subject = subject_of_version(lab, recalibrated(lab, subject))
     answers = judged(subject.label, subject.scorer, dataset, dataset.parts["test"])
     made = report(lab, subject, answers) if lab.evaluate.report else None
@@ -89,15 +58,6 @@ def evaluate(lab: Lab, swept: Swept | None = None) -> Evaluated:
         lab.tracking.registry.tag(subject.version.name, subject.version.number, tags)
     advice = made.advice if made else ()
     return Evaluated(subject.label, run.id, answers.metrics, dataset.rows("test"), advice)
-
-
-def _asked(lab: Lab, swept: Swept | None) -> Subject:
-    asked = lab.evaluate
-    if swept is not None:
-        return subject_of_run(lab, swept.run_id)
-    if asked.run and asked.version is None:
-        return subject_of_run(lab, asked.run)
-    return subject_of_version(lab, asked_version(lab, asked.alias, asked.version))
 
 
 def _no_test(lab: Lab, subject: Subject) -> Evaluated:

@@ -27,6 +27,7 @@ __all__ = [
     "asked_version",
     "clean_rows",
     "judged",
+    "subject_asked",
     "subject_of_run",
     "subject_of_version",
     "truth_of",
@@ -71,6 +72,17 @@ def asked_version(lab: Lab, alias: str, number: int | None) -> Version:
     if number:
         raise ModelError(f"'{lab.name}'", f"has no version {number}", hint=f"it has {', '.join(map(str, known))}")
     raise ModelError(f"'{lab.name}'", f"has no {alias}", hint=f"name a version from {', '.join(map(str, known))}")
+
+
+def subject_asked(lab: Lab, run_id: str | None = None) -> Subject:
+    """The model that an evaluation was asked for; that of the run where one was made before.
+
+    Raises:
+        ModelError: there is none.
+    """
+    asked = lab.evaluate
+    run = run_id or (asked.run if asked.version is None else None)
+    return subject_of_run(lab, run) if run else subject_of_version(lab, asked_version(lab, asked.alias, asked.version))
 
 
 def subject_of_version(lab: Lab, version: Version) -> Subject:

@@ -16,12 +16,13 @@ from leaflab.report.advice import Advice, advise
 from leaflab.report.assess import Assessment, Rows, assess, valid_scores
 from leaflab.report.calibration import recalibration
 from leaflab.report.card import card, page
-from leaflab.scorer.predictor import Recalibrated
+from leaflab.scorer.predictor import Boosters, Recalibrated
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Metric, Model
 from leaflab.workflow.evidence import clean_rows, judged, subject_of_version, truth_of, weight_of
 from leaflab.workflow.odometer import looks, worn
 from leaflab.workflow.rivals import baselines
+from leaflab.workflow.summary import when
 
 if TYPE_CHECKING:
     from leaflab.values import Dataset, Item, Judged, Version
@@ -157,11 +158,22 @@ def _about(lab: Lab, subject: Subject, note: str) -> dict[str, Any]:
         "run": subject.run.id[:12],
     }
     shape = f"{len(dataset.classes)} classes" if dataset.classes else "a number"
+    predictor = subject.scorer.predictor
+    made = predictor.base if isinstance(predictor, Recalibrated) else predictor
+    kind = f"{len(made.models)} LightGBM booster(s), averaged" if isinstance(made, Boosters) else made.to_json()["kind"]
+    details = {
+        "model": f"{kind}{', probabilities recalibrated' if made is not predictor else ''}",
+        "classes": ", ".join(map(str, dataset.classes[:20])),
+        "trained on": f"{dataset.rows('train'):,} rows, chosen on {dataset.rows('valid'):,} validation rows",
+        "made": when(subject.run.started),
+        "code": subject.run.tags.get("mlflow.source.git.commit", ""),
+    }
     return {
         "title": subject.label,
         "lead": f"Predicts '{dataset.target}' ({shape}) from {len(subject.scorer.columns)} columns. {note}".strip(),
         "classes": dataset.classes,
         "facts": facts,
+        "details": {name: said for name, said in details.items() if said},
         "use": f"Answers '{dataset.target}' for rows like those of '{dataset.name}' ({dataset.raw.get('uri', '')}).",
     }
 
