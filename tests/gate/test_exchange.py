@@ -5,11 +5,16 @@ from itertools import product
 import numpy as np
 import pytest
 
-from leaflab.gate.exchange import chance, upper
+from leaflab.gate import exchange
+from leaflab.gate.exchange import Pair, upper
 from leaflab.metric.all import all_metrics
 from leaflab.metric.probability import LogLoss
 from leaflab.metric.ranking import RocAuc
 from leaflab.metric.regression import Mae, Rmse
+
+
+def chance(*sides, alpha=0.05):
+    return exchange.chance(Pair(*sides), alpha=alpha)
 
 
 def two(positive):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
 
-__all__ = ["chance", "losses", "relative", "upper"]
+__all__ = ["Pair", "chance", "relative", "upper"]
 
 _MOST, _LEAST = 9_999, 999
 _CELLS = 20_000_000
@@ -18,15 +20,40 @@ _SMALL = 20_000
 _CHUNK = 2_000_000
 
 
-def chance(
-    metric: Metric,
-    truth: np.ndarray,
-    scores: np.ndarray,
-    other: np.ndarray,
-    weight: np.ndarray | None = None,
-    *,
-    alpha: float = 0.05,
-) -> float:
+@dataclass(frozen=True)
+class Pair:
+    """Two models' answers on the same rows.
+
+    Args:
+        metric: what decides.
+        truth: class codes or values, shape (rows,).
+        scores, other: their answers.
+        weight: row weights, or None.
+    """
+
+    metric: Metric
+    truth: np.ndarray
+    scores: np.ndarray
+    other: np.ndarray
+    weight: np.ndarray | None = None
+
+    @cached_property
+    def losses(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """What each row adds to the losses of both; None where the metric is no mean over rows."""
+        mine, theirs = self.metric.rowwise(self.truth, self.scores), self.metric.rowwise(self.truth, self.other)
+        if mine is None or theirs is None:
+            return None
+        if self.metric.direction == "maximize":
+            mine, theirs = 1 - mine, 1 - theirs
+        return (mine, theirs) if self.weight is None else (self.weight * mine, self.weight * theirs)
+
+    def gain(self, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> float:
+        """The metric computed anew: the share of the loss of `other` that `scores` take off, 0 where there is none."""
+        mine, theirs = (self.metric.loss(self.metric.score(self.truth, s, weight)) for s in (scores, other))
+        return 1 - mine / theirs if theirs > 0 else 0.0
+
+
+def chance(pair: Pair, *, alpha: float = 0.05) -> float:
     """The gain that is exceeded with probability alpha at most where neither model is better.
 
     Where neither is, each row's two predictions might as well have come the other way round. A Monte Carlo test: of
@@ -40,27 +67,14 @@ def chance(
     Assumptions: rows are independent. One test at level alpha: several looks need `gate.paired.spent_alpha`.
     Source: Phipson and Smyth, 2010; for areas Venkatraman and Begg, 1996.
     """
-    rows = losses(metric, truth, scores, other, weight)
-    if rows is None:
-        gains = _recomputed(metric, truth, scores, other, weight)
+    if pair.losses is None:
+        gains = _recomputed(pair)
         return _quantile(gains, float(np.sqrt(np.mean(gains**2))), alpha)
-    mine, theirs = rows
+    mine, theirs = pair.losses
     apart, total = theirs - mine, float((mine + theirs).sum())
     sums = _signed(apart) if len(apart) <= _SMALL else np.empty(0)
     far = _quantile(sums, math.sqrt(float(apart @ apart)), alpha)
-    return float(relative((total - far) / 2, (total + far) / 2, metric.power))
-
-
-def losses(
-    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """What each row adds to the losses of both models; None where the metric is no mean over rows."""
-    mine, theirs = metric.rowwise(truth, scores), metric.rowwise(truth, other)
-    if mine is None or theirs is None:
-        return None
-    if metric.direction == "maximize":
-        mine, theirs = 1 - mine, 1 - theirs
-    return (mine, theirs) if weight is None else (weight * mine, weight * theirs)
+    return float(relative((total - far) / 2, (total + far) / 2, pair.metric.power))
 
 
 def relative(loss: np.ndarray | float, other: np.ndarray | float, power: float) -> np.ndarray:
@@ -97,19 +111,14 @@ def _signed(values: np.ndarray) -> np.ndarray:
     return np.concatenate(sums)
 
 
-def _recomputed(
-    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
-) -> np.ndarray:
+def _recomputed(pair: Pair) -> np.ndarray:
     """Gains of exchanged predictions, the metric computed anew for each."""
-    random, count = np.random.default_rng(0), len(truth)
-    if metric.ordinal:
-        scores, other = _ranks(scores), _ranks(other)
+    random, count = np.random.default_rng(0), len(pair.truth)
+    scores, other = (_ranks(s) if pair.metric.ordinal else s for s in (pair.scores, pair.other))
     gains = []
     for _ in range(min(_LEAST, max(99, _CHUNK // 2 // max(1, count)))):
         swap = (random.random(count) < 0.5)[(...,) + (None,) * (scores.ndim - 1)]
-        mixed = np.where(swap, other, scores), np.where(swap, scores, other)
-        mine, theirs = (metric.loss(metric.score(truth, part, weight)) for part in mixed)
-        gains.append(1 - mine / theirs if theirs > 0 else 0.0)
+        gains.append(pair.gain(np.where(swap, other, scores), np.where(swap, scores, other), pair.weight))
     return np.nan_to_num(np.asarray(gains))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leaflab.gate.exchange import chance, losses, relative, upper
+from leaflab.gate.exchange import Pair, chance, relative, upper
 
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
@@ -122,15 +122,15 @@ def paired_gain(
     """
     mine = metric.loss(metric.score(truth, scores, weight))
     theirs = metric.loss(metric.score(truth, other, weight))
-    terms = _terms(metric, truth, scores, other, weight)
+    pair = Pair(metric, truth, scores, other, weight)
+    terms = _terms(pair)
     if terms is None:
-        estimate, error = _resampled(metric, truth, scores, other, weight)
+        estimate, error = _resampled(pair)
         low, high = _normal(alpha)
     else:
         estimate, error, low, high = _studentised(terms, alpha, metric.power)
     around = (estimate - high * error, estimate - low * error)
-    alone = chance(metric, truth, scores, other, weight, alpha=alpha)
-    return Gain(estimate, error, *around, alone, mine, theirs, len(truth), alpha)
+    return Gain(estimate, error, *around, chance(pair, alpha=alpha), mine, theirs, len(truth), alpha)
 
 
 def _normal(alpha: float) -> tuple[float, float]:
@@ -141,21 +141,18 @@ def sliced_gains(
     metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, masks: Sequence[np.ndarray]
 ) -> list[tuple[float, float]] | None:
     """Gain and standard error (delta method) within each mask; None where the metric is no mean over rows."""
-    terms = _terms(metric, truth, scores, other, None)
+    terms = _terms(Pair(metric, truth, scores, other))
     if terms is None:
         return None
     sums = np.array([terms[mask].sum(axis=0) for mask in masks]).reshape(-1, 5)
     return [(float(g), float(e)) for g, e in zip(*_gain_and_error(sums, metric.power), strict=True)]
 
 
-def _terms(
-    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
-) -> np.ndarray | None:
+def _terms(pair: Pair) -> np.ndarray | None:
     """What the gain is made of, row by row: h, c, hh, cc and hc, shape (rows, 5)."""
-    rows = losses(metric, truth, scores, other, weight)
-    if rows is None:
+    if pair.losses is None:
         return None
-    mine, theirs = rows
+    mine, theirs = pair.losses
     return np.column_stack([mine, theirs, mine * mine, theirs * theirs, mine * theirs])
 
 
@@ -192,17 +189,10 @@ def _gain_and_error(sums: np.ndarray, power: float) -> tuple[np.ndarray, np.ndar
     return relative(h, c, power), slope * np.sqrt(spread)
 
 
-def _resampled(
-    metric: Metric, truth: np.ndarray, scores: np.ndarray, other: np.ndarray, weight: np.ndarray | None
-) -> tuple[float, float]:
+def _resampled(pair: Pair) -> tuple[float, float]:
     """Gain and bootstrapped standard error of a metric that is no mean over rows."""
-    random, count = np.random.default_rng(0), len(truth)
-    weights = np.ones(count) if weight is None else weight
-
-    def gain(w: np.ndarray) -> float:
-        theirs = metric.loss(metric.score(truth, other, w))
-        return 1 - metric.loss(metric.score(truth, scores, w)) / theirs if theirs > 0 else 0.0
-
+    random, count = np.random.default_rng(0), len(pair.truth)
+    weights = np.ones(count) if pair.weight is None else pair.weight
     repeats = 300 if count <= _SMALL else 60
-    gains = [gain(weights * random.poisson(1.0, count)) for _ in range(repeats)]
-    return gain(weights), float(np.nanstd(gains, ddof=1))
+    gains = [pair.gain(pair.scores, pair.other, weights * random.poisson(1.0, count)) for _ in range(repeats)]
+    return pair.gain(pair.scores, pair.other, weights), float(np.nanstd(gains, ddof=1))
