@@ -83,6 +83,8 @@ def test_every_experiment_composes_and_has_a_lab_book(name: str) -> None:
         (["search.seconds=-1"], r"`search.seconds` must be greater than"),
         (["split.test_size=1.5"], r"`split.test_size` must be less than .*got 1.5"),
         (["+search.nonsense=1"], r"`search.nonsense` is an unknown key"),
+        (["prepare.checks.foo=1"], r"`prepare.checks.foo` is an unknown key: choose from prepare.checks.columns, "),
+        (["+prepare.checks.rwos=1"], r"`prepare.checks.rwos` is an unknown key: did you mean `prepare.checks.rows`\?"),
         (["seed=x"], r"`seed`"),
         (["search={"], "cannot be read"),
         (["name=a/b"], "`name` must be made of letters"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leaflab.door.nearest import did_you_mean
@@ -41,7 +41,14 @@ def _unknown_key(key: str, verb: str) -> ConfigError:
     if head == "gate" and option in options("gate") and option not in _defaults(verb)["gate"]:
         hint = f"ask for the gate too, as in gate=[floor,{option}]"
         return ConfigError(f"`{key}`", "is of a gate that is not asked for", hint=hint)
-    return ConfigError(f"`{key}`", "is an unknown key", hint=did_you_mean(key, _keys_of(verb, head)))
+    return ConfigError(f"`{key}`", "is an unknown key", hint=_nearest(key, _keys_of(verb, head)))
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    """The nearest of the keys beside a key, else of all."""
+    parent, dot, leaf = key.rpartition(".")
+    beside = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent]
+    return did_you_mean(leaf, beside, parent + dot) if beside else did_you_mean(key, known)
 
 
 def _top_keys(verb: str) -> set[str]:
@@ -77,8 +84,11 @@ def explained_value(key: str, node: Mapping[str, Any], error: ValidationError) -
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "value"
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        valid = [f"{key}.{name}" for name in _fields_of(error, node)]
-        return ConfigError(f"`{key}.{place}`", "is an unknown key", hint=did_you_mean(f"{key}.{place}", valid))
+        inner = first["loc"][:-1]
+        known = [name for name in _inside(node, inner) if name != first["loc"][-1]] if inner else _fields_of(node)
+        stem = ".".join([key, *map(str, inner), ""])
+        hint = did_you_mean(str(first["loc"][-1]), known, stem)
+        return ConfigError(f"`{key}.{place}`", "is an unknown key", hint=hint)
     if first["type"] in ("missing", "missing_argument"):
         return ConfigError(f"`{key}.{place}`", "is not set")
     rule = re.sub(r"^(Input|Value) (should|must) be", "must be", first["msg"])
@@ -87,7 +97,14 @@ def explained_value(key: str, node: Mapping[str, Any], error: ValidationError) -
     return ConfigError(f"`{key}.{place}`", rule, got=first.get("input"))
 
 
-def _fields_of(error: ValidationError, node: Mapping[str, Any]) -> list[str]:
+def _inside(node: Any, place: Sequence[object]) -> list[str]:
+    """The keys that are set at a place of a node."""
+    for part in place:
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return [str(name) for name in node] if isinstance(node, Mapping) else []
+
+
+def _fields_of(node: Mapping[str, Any]) -> list[str]:
     import importlib
 
     module, _, name = str(node["_target_"]).rpartition(".")
