@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import leaflab
+from leaflab.app import main
 from leaflab.door.help import commands
 from leaflab.door.places import verbs
 
@@ -50,6 +51,23 @@ def test_runs_commands_that_exist_and_takes_no_input_into_a_shell(path):
         assert "${{" not in run, "an expression inside a script is a way in for whoever writes the input"
         for line in re.findall(r"^\s*leaflab .*$", run, re.MULTILINE):
             assert shlex.split(line)[1] in known
+
+
+def test_pip_installs_the_project_that_the_workflows_install(tmp_path, monkeypatch):
+    """`pip install .` asks setuptools which packages there are; folders that it cannot tell from packages stop it."""
+    build = pytest.importorskip("setuptools.build_meta", reason="setuptools is not installed")
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "lab"]) == 0
+    monkeypatch.chdir(tmp_path / "lab")
+    assert build.prepare_metadata_for_build_wheel(str(tmp_path)).startswith("lab-")
+
+
+@every_workflow
+def test_a_runner_keeps_its_lake_elsewhere(path):
+    """A champion is compared by its own dataset, and watched by it: both must outlive the runner."""
+    lines = [line for step in steps(path) for line in re.findall(r"^leaflab (?:run|monitor) .*$", step.get("run", ""))]
+    for line in lines if path.stem != "ci" else ():
+        assert "lake=s3" in line and "LEAFLAB_LAKE" in read(path)["env"]
 
 
 @every_workflow
