@@ -19,3 +19,11 @@ def test_the_ledger_shows_every_judgement_and_what_ci_needs(judged, capsys, tmp_
     assert out.startswith("**rolled back**: version 1") and "> it misbehaves" in out
     assert "| beats_champion | " in out and "there is no champion yet" in out
     assert "<skipped" in xml and "<failure" not in xml
+
+
+def test_a_model_that_nobody_judged_is_told_from_one_that_is_not_there(bench, capsys):
+    bench.train()
+    assert main(["ledger", "toy"]) == 0
+    assert "was never judged: run `leaflab promote name=toy`" in capsys.readouterr().out
+    assert main(["ledger", "nobody"]) == 2
+    assert "'nobody' is no registered model" in capsys.readouterr().err

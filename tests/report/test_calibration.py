@@ -43,3 +43,13 @@ def test_a_recalibrated_predictor_is_written_and_read_back():
     made = Recalibrated(Constant((0.3, 0.7)), (0.5, 0.1))
     again = predictor_from(made.to_json(), made.texts())
     assert (again.predict(np.zeros((3, 1))) == made.predict(np.zeros((3, 1)))).all()
+
+
+def test_a_model_that_tells_the_classes_apart_is_not_made_too_sure():
+    hit = np.arange(60) % 2.0
+    positive = np.where(hit == 1, 0.9, 0.1)
+    x, y = recalibration("platt", hit, positive)
+    surest = Recalibrated(None, x, y).corrected(np.column_stack([1 - positive, positive])).max()
+    assert surest == pytest.approx(1 - 1 / 32, abs=1e-3)  # thirty of a class: one more, and one of the other
+    wild = Recalibrated(None, (400.0, 0.0)).corrected(np.array([[1e-6, 1 - 1e-6]]))
+    assert np.isfinite(wild).all()

@@ -22,12 +22,15 @@ def command(name: str, as_json: bool, junit_file: str | None, markdown: bool) ->
     from pathlib import Path
 
     from leaflab.door.compose import lab_for
+    from leaflab.errors import ModelError
     from leaflab.workflow.ledger import opened
     from leaflab.workflow.summary import junit, summarised
 
     lab = lab_for("promote", [f"name={name}"])
     with opened(lab.tracking, lab.name, lab.folder) as ledger:
         entries = ledger.entries()
+    if not entries and not lab.tracking.registry.versions(lab.name):
+        raise ModelError(f"'{name}'", "is no registered model", hint="`leaflab runs` lists what there is")
     judged = next((e for e in reversed(entries) if e.record.get("verdicts")), None)
     if junit_file:
         Path(junit_file).write_text(junit(judged.record["verdicts"] if judged else (), name), encoding="utf-8")

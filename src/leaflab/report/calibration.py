@@ -65,7 +65,11 @@ def recalibration(
 
 
 def _platt(logit: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the logistic regression on one logit (Platt 1999), by damped Newton."""
+    """Slope and intercept of the logistic regression on one logit (Platt 1999), by damped Newton.
+
+    As there, the truth counts as almost sure only: without that a model that tells the classes apart becomes too sure.
+    """
+    hit = np.where(hit == 1, 1 - 1 / (hit.sum() + 2), 1 / ((1 - hit).sum() + 2))
     design = np.column_stack([logit, np.ones_like(logit)])
 
     def loss(beta: np.ndarray) -> float:

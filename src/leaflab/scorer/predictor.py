@@ -151,7 +151,8 @@ class Recalibrated:
         if self.y:
             better = np.interp(positive, self.x, self.y)
         else:
-            better = 1 / (1 + np.exp(-(self.x[0] * np.log(positive / (1 - positive)) + self.x[1])))
+            logit = self.x[0] * np.log(positive / (1 - positive)) + self.x[1]
+            better = 1 / (1 + np.exp(-np.clip(logit, -700, 700)))
         return np.column_stack([1 - better, better])
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:

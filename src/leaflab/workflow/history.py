@@ -57,8 +57,9 @@ def named_version(lab: Lab, wanted: str) -> Version:
     found = registry.version(name, number=number) if number else registry.version(name, alias=which)
     if found is None:
         known = ", ".join(str(v.number) for v in registry.versions(name))
+        what = f"version {number}" if number else "champion" if which == "champion" else f"alias '{which}'"
         hint = f"it has versions {known}" if known else "`leaflab runs` lists what there is"
-        raise ModelError(f"'{name}'", f"has no {f'version {number}' if number else which}", hint=hint)
+        raise ModelError(f"'{name}'", f"has no {what}", hint=hint)
     return found
 
 
