@@ -60,7 +60,7 @@ def test_pip_installs_the_project_that_the_workflows_install(tmp_path, monkeypat
     pytest.importorskip("setuptools", reason="setuptools is not installed")
     monkeypatch.chdir(tmp_path)
     assert main(["new", "lab"]) == 0
-    asked = "from setuptools import build_meta; build_meta.prepare_metadata_for_build_wheel('.')"
+    asked = "from setuptools import build_meta; build_meta.get_requires_for_build_wheel()"
     subprocess.run([sys.executable, "-W", "ignore", "-c", asked], cwd=tmp_path / "lab", check=True)
 
 
