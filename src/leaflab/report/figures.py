@@ -85,8 +85,9 @@ def _residuals(found: Assessment) -> Iterator[str]:
     yield plot("Truth by prediction", [dots], ("predicted", "true"), limits=(low, high, low, high), diagonal=True)
     residual = found.truth - answers
     counts, edges = np.histogram(residual, bins=40, range=tuple(np.quantile(residual, [0.005, 0.995])))
-    middles = (edges[:-1] + edges[1:]) / 2
-    yield plot("Residuals (truth - prediction), middle 99 %", [Line("rows", middles, counts)], ("residual", "rows"))
+    middles, most = (edges[:-1] + edges[1:]) / 2, 1.06 * max(1.0, float(counts.max()))
+    line, limits = Line("rows", middles, counts), (float(edges[0]), float(edges[-1]), 0.0, most)
+    yield plot("Residuals (truth - prediction), middle 99 %", [line], ("residual", "rows"), limits=limits)
 
 
 def _weak(found: Assessment) -> Iterator[str]:

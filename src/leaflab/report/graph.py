@@ -63,7 +63,7 @@ def _box(node: Mapping[str, Any], place: tuple[int, int]) -> str:
         f"<g><title>{escape(str(node['name']))} {escape(facts)}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="#fff" stroke="{colour}"/>'
         f'<text x="{x + 10}" y="{y + 18}" fill="{colour}" font-size="11">{escape(str(node["kind"]))}</text>'
-        f'<text x="{x + 10}" y="{y + 35}" fill="#24292f" font-weight="600">{_short(str(node["name"]), 28)}</text>'
+        f'<text x="{x + 10}" y="{y + 35}" fill="#24292f" font-weight="600">{_short(str(node["name"]), 23)}</text>'
         f'<text x="{x + 10}" y="{y + 52}" fill="#57606a" font-size="10">{_short(facts, 30)}</text></g>'
     )
 
