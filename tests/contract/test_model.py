@@ -44,7 +44,7 @@ def test_a_fit_scores_as_its_predictor_does(model, puzzle, tmp_path, task, weigh
     rows = folds(problem, "kfold", 3, 0)[0][1]
     scores = predictor(model, result).predict(problem.matrix[rows])
     assert result.state == "complete"
-    assert scores == pytest.approx(np.load(result.scores[0]))
+    assert scores == pytest.approx(np.load(result.scores[0]), rel=1e-12, abs=1e-15)
     assert scores.shape == ((len(rows),) if task == "regression" else (len(rows), problem.outputs))
     held = None if problem.weight is None else problem.weight[rows]
     assert result.value == pytest.approx(problem.metric.score(problem.target[rows], scores, held))

@@ -162,3 +162,12 @@ def test_a_fold_that_the_deadline_cut_short_is_recorded_with_its_rounds(setting)
     refit, pool, trials = setting("bag")
     pool.state = "deadline"
     assert [(part["fold"], part["rounds"]) for part in refit.run(trials).made] == [(0, None), (1, 10)]
+
+
+def test_time_is_kept_for_as_many_configurations_as_half_of_the_budget_fits(setting):
+    needs = {}
+    for seconds in (1000.0, 10.0, 6.0, 2.0):
+        refit, _, trials = setting("blend", seconds=seconds)
+        needs[seconds] = refit.reserve(trials) - 0.02 * seconds
+    assert needs[1000.0] > needs[6.0] > 0
+    assert needs[2.0] == 0  # the folds will have to do: nothing is kept back in vain

@@ -15,6 +15,7 @@ _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source
           "search.objectives", "search.constraints")  # fmt: skip
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
 _OPEN = re.compile(r"^(?:gate\.floor\.at_(?:least|most)|model\.params)(?:\.|=\{)")
+_GROUPED = re.compile(r"^search\.(pruner|space)=([A-Za-z][\w,-]*)$")
 _TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
 
 
@@ -35,7 +36,11 @@ def quoted(argument: str, *, multirun: bool = False) -> str:
     'search.seconds=60'
     >>> quoted("gate.floor.at_least.accuracy=0.9")  # any metric, listed in the configuration or not
     '++gate.floor.at_least.accuracy=0.9'
+    >>> quoted("search.pruner=asha")  # an option of its own
+    'search/pruner=asha'
     """
+    if grouped := _GROUPED.match(argument):
+        return f"search/{grouped[1]}={grouped[2]}"
     if _OPEN.match(argument):
         return f"++{argument}"
     match = _KEY.match(argument)

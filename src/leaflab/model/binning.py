@@ -42,7 +42,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._binned: OrderedDict[str, Any] = OrderedDict()
-        self._folds: OrderedDict[tuple[str, int], tuple[Any, Any]] = OrderedDict()
+        self._folds: OrderedDict[tuple[str, int, float], tuple[Any, Any]] = OrderedDict()
 
     @staticmethod
     def write(folder: Path, problem: Problem, folds: Sequence[Fold], bins: str) -> None:
@@ -85,21 +85,29 @@ class Store:
     def weight(self) -> np.ndarray | None:
         return self.array("weight")
 
-    def rows(self, number: int | None) -> Fold:
-        """Row numbers of a fold; None: all rows to learn from."""
+    def rows(self, number: int | None, share: float = 1.0) -> Fold:
+        """Row numbers of a fold, or of a share of its training rows; None: all rows to learn from.
+
+        A smaller share is part of a larger one.
+        """
         import numpy as np
 
         if number is None:
             return np.arange(len(self.target)), np.arange(0)
-        return self.array(f"fold-{number}-train"), self.array(f"fold-{number}-valid")
+        train, valid = self.array(f"fold-{number}-train"), self.array(f"fold-{number}-valid")
+        if share < 1:
+            drawn = np.random.default_rng(0).permutation(len(train))[: round(share * len(train))]
+            train = train[np.sort(drawn)]
+        return train, valid
 
-    def datasets(self, params: Mapping[str, Any], number: int | None) -> tuple[Any, Any]:
+    def datasets(self, params: Mapping[str, Any], number: int | None, share: float = 1.0) -> tuple[Any, Any]:
         """Binned training and validation rows of a fold; the second is None where the fold has none."""
         key = identity(params)
-        if (key, -1 if number is None else number) in self._folds:
-            self._folds.move_to_end((key, -1 if number is None else number))
-            return self._folds[key, -1 if number is None else number]
-        train, valid = self.rows(number)
+        place = (key, -1 if number is None else number, share)
+        if place in self._folds:
+            self._folds.move_to_end(place)
+            return self._folds[place]
+        train, valid = self.rows(number, share)
         if params.get("linear_tree") or self.facts["bins"] == "per_fold":
             made = self._apart(params, train, valid)
         elif number is None:
@@ -107,7 +115,7 @@ class Store:
         else:
             whole = self._whole(params, key)
             made = whole.subset(train).construct(), whole.subset(valid).construct() if len(valid) else None
-        self._folds[key, -1 if number is None else number] = made
+        self._folds[place] = made
         while len(self._folds) > _KEPT:
             self._folds.popitem(last=False)
         return made

@@ -19,21 +19,27 @@ _CHECKPOINTS = 0.5
 
 @dataclass
 class Course:
-    """How a booster grew: its best round, and (round, value) after each."""
+    """How a booster grew: its best round, the scores of the validation rows after it, and (round, value) of each."""
 
     state: str = "complete"
     best: float = float("inf")
     best_round: int = 0
+    scores: np.ndarray | None = None
     rounds: int = 0
     curve: list[tuple[int, float]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Judge:
-    """Scores the validation rows after each round: LightGBM's own metric where it has one of the same meaning."""
+    """Scores the validation rows after each round: LightGBM's own metric where it has one of the same meaning.
+
+    LightGBM keeps the scores of these rows while it learns: reading them off spares predicting them later, with all
+    trees of the best round. They lie in `scores` until the next round.
+    """
 
     metric: Metric
     task: str
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def native(self) -> str | None:
@@ -45,11 +51,12 @@ class Judge:
 
     def value(self, booster: Any) -> float:
         """The metric on the validation rows, as it is."""
-        if self.native:
-            return float(booster.eval_valid()[0][2])
         return float(booster.eval_valid(self._feval)[0][2])
 
     def _feval(self, raw: np.ndarray, data: Any) -> tuple[str, float, bool]:
+        self.scores = raw
+        if self.native:
+            return "scores", 0.0, False
         scores = np.column_stack([1.0 - raw, raw]) if self.task == "binary" else raw
         return "value", self.metric.score(data.get_label(), scores, data.get_weight()), False
 
@@ -82,6 +89,7 @@ def grow(
             course.curve.append((number, value))
             if judge.sign * value < course.best:
                 course.best, course.best_round = judge.sign * value, number
+                course.scores = np.array(judge.scores, order="C")
             if told := report(number, value):
                 course.state = told
                 break

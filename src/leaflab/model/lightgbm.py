@@ -18,6 +18,7 @@ from leaflab.option import option
 
 if TYPE_CHECKING:
     from leaflab.executor.base import Bench
+    from leaflab.model.boosting import Course, Judge
     from leaflab.scorer.predictor import Predictor
 
 __all__ = ["LightGBM", "LightGBMBench", "Work"]
@@ -27,6 +28,7 @@ _BY_METRIC = {"mae": "regression_l1", "mape": "mape"}
 _OF_CATEGORIES = {"cat_smooth", "cat_l2", "max_cat_to_onehot", "max_cat_threshold", "min_data_per_group"}
 _SHARES = ("feature_fraction", "feature_fraction_bynode", "bagging_fraction")
 _CURVE = 100
+_TIMED = 500
 
 
 @option
@@ -110,7 +112,11 @@ class LightGBMBench:
         """Fits the folds of a job one after the other (`leaflab.search.base.Fit` says what a job holds)."""
         from leaflab.model.binning import store
 
-        return self.worked(Work(self, job, report, store(self.folder)))
+        work = Work(self, job, report, store(self.folder))
+        for share in job.shares:
+            if work.state == "complete":
+                work.rung(share)
+        return self.worked(work) if work.state == "complete" else work.fitted()
 
     def worked(self, work: Work) -> Fitted:
         """What comes of a job whose boosters are grown by `work`."""
@@ -137,19 +143,38 @@ class Work:
         self.models: list[Path] = []
         self.scores: list[Path] = []
         self.judged: list[tuple[Any, Any]] = []
-        self.bytes = self.grown = 0
+        self.bytes = self.grown = self.answered = 0
         self.answering = 0.0
         data_params, self.params = divided({**bench.fixed, **job.params})
         self.data_params = data_params
         self.params |= {"seed": job.seed, "num_threads": job.threads}
 
     def fit(self, number: int | None) -> None:
+        """Grows a fold's booster and keeps it."""
+        booster, judge, course = self._boosted(number)
+        self.meter.lap("fit")
+        if judge and judge.native and course.state in ("complete", "deadline"):
+            self.train[f"train/{judge.metric.name}"] = float(booster.eval_train()[0][2])
+        self._end(booster, course, number, judged=judge is not None)
+
+    def rung(self, share: float) -> None:
+        """Grows a booster on a share of the rows; kept only where the trial goes no further."""
+        number = self.job.folds[0]
+        booster, judge, course = self._boosted(number, share)
+        self.meter.lap("rung")
+        if judge and course.state == "complete":
+            step = round(share / self.job.shares[0])
+            course.state = self.report(("rows", step, judge.sign * course.best)) or "complete"
+        if course.state != "complete":
+            self._end(booster, course, number, judged=judge is not None)
+
+    def _boosted(self, number: int | None, share: float = 1.0) -> tuple[Any, Judge | None, Course]:
         import lightgbm as lgb
 
         from leaflab.model.boosting import Judge, grow
 
         self.meter.restart()
-        train, valid = self.data.datasets(self.data_params, number)
+        train, valid = self.data.datasets(self.data_params, number, share)
         judge = Judge(self.bench.metric, self.bench.task) if valid is not None else None
         metric = (judge.native or "None") if judge else "None"
         booster = lgb.Booster({**self.data_params, **self.params, "metric": metric}, train)
@@ -159,19 +184,19 @@ class Work:
         rounds = self.job.rounds or self.bench.model.max_rounds
         end = self.job.deadline
         course = grow(booster, judge, rounds=rounds, patience=self._patience, deadline=end, report=self._told)
-        self.meter.lap("fit")
+        return booster, judge, course
+
+    def _end(self, booster: Any, course: Course, number: int | None, *, judged: bool) -> None:
         self.state = course.state
         self.curve = self.curve or course.curve
         self.rounds.append(course.best_round)
         self.grown += course.rounds
-        if self.state not in ("complete", "deadline") or (self.state == "deadline" and judge is None):
+        if self.state not in ("complete", "deadline") or (self.state == "deadline" and not judged):
             self.values += [course.curve[-1][1]] if course.curve else []
             if self.state == "pruned":
                 self._write(booster, number, course.best_round)
             return
-        if judge and judge.native:
-            self.train[f"train/{judge.metric.name}"] = float(booster.eval_train()[0][2])
-        self._keep(booster, number, course.best_round)
+        self._keep(booster, course, number)
         self.meter.lap("predict")
 
     def _write(self, booster: Any, number: int | None, rounds: int) -> Path:
@@ -185,16 +210,19 @@ class Work:
         self.models[-1].write_text(text, encoding="utf-8")
         return folder / f"scores-{name}.npy"
 
-    def _keep(self, booster: Any, number: int | None, rounds: int) -> None:
+    def _keep(self, booster: Any, course: Course, number: int | None) -> None:
         import numpy as np
 
-        file = self._write(booster, number, rounds)
+        file = self._write(booster, number, course.best_round)
         rows = self.data.rows(number)[1]
         if not len(rows):
             return
-        asked, clock = self.data.matrix[rows], time.monotonic()
-        scores = np.asarray(booster.predict(asked, num_iteration=rounds, num_threads=self.job.threads))
+        scores = None if self.params.get("boosting") == "dart" else course.scores  # its later trees change earlier ones
+        asked, clock = self.data.matrix[rows if scores is None else rows[:_TIMED]], time.monotonic()
+        answer = booster.predict(asked, num_iteration=course.best_round, num_threads=self.job.threads)
         self.answering += time.monotonic() - clock
+        self.answered += len(asked)
+        scores = np.asarray(answer) if scores is None else scores
         if self.bench.task == "binary":
             scores = np.column_stack([1.0 - scores, scores])
         weight = None if self.data.weight is None else self.data.weight[rows]
@@ -229,9 +257,8 @@ class Work:
             "rounds": float(self.grown),
         }
         facts |= {"size_bytes": float(self.bytes)} if self.models else {}
-        judged = sum(len(rows) for rows, _ in self.judged)
-        if judged:
-            facts["predict_ms_per_1k_rows"] = self.answering * 1e6 / judged
+        if self.answered:
+            facts["predict_ms_per_1k_rows"] = self.answering * 1e6 / self.answered
         return Fitted(self.state, value, tuple(self.values), tuple(self.rounds), self._metrics(), thinned(self.curve),
                       facts, tuple(self.models), tuple(self.scores))  # fmt: skip
 

@@ -93,7 +93,7 @@ class _WideWork(Work):
         finally:
             party.part()
         self.meter.lap("fit")
-        self._close(booster, number, course, sight is not None)
+        self._end(booster, course, number, judged=sight is not None)
 
     def _grown(self, party: _Party, course: Course, sight: _Sight | None) -> Any:
         """Chunk after chunk, until enough, told to stop, or out of time."""
@@ -129,16 +129,6 @@ class _WideWork(Work):
                 course.state = told
                 return True
         return course.rounds - course.best_round >= self._patience
-
-    def _close(self, booster: Any, number: int | None, course: Course, judged: bool) -> None:
-        self.state, self.curve = course.state, self.curve or course.curve
-        self.rounds.append(course.best_round)
-        self.grown += course.rounds
-        if self.state not in ("complete", "deadline") or (self.state == "deadline" and not judged):
-            self.values += [course.curve[-1][1]] if course.curve else []
-            return
-        self._keep(booster, number, course.best_round)
-        self.meter.lap("predict")
 
 
 class _Party:

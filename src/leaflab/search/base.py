@@ -33,9 +33,10 @@ class Fit:
         threads: LightGBM threads.
         deadline: second of `time.monotonic` at which to stop with what there is.
         rounds: exactly so many boosting rounds, where there is nothing to stop early on.
+        shares: shares of the first fold's training rows to be fitted and judged before all of them, growing.
 
-    While it runs, a bench reports ("rounds", progress, value) and, after each fold, ("folds", number, value); the
-    answer is "" to go on, or the state in which to end.
+    While it runs, a bench reports ("rounds", progress, value), after each share ("rows", times the first share, value)
+    and after each fold ("folds", number, value); the answer is "" to go on, or the state in which to end.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Fit:
     threads: int = 1
     deadline: float | None = None
     rounds: int | None = None
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,11 @@ class Driver:
     Args:
         study, pool, budget, stopping, place: what it drives with.
         folds: folds of a trial.
-        by: what the pruner judges: "rounds" or "folds".
+        by: what the pruner judges: "rounds", "rows" or "folds".
         reserve: seconds the final model needs, from the trials so far.
         generation: trials that are asked together and told in order of their number, so that timing changes nothing;
             0 asks whenever a worker is free.
+        shares: shares of the training rows that a trial is judged on before all of them.
         measured: adds to a trial what its objectives ask for.
     """
 
@@ -52,6 +53,7 @@ class Driver:
     reserve: Callable[[list[Trial]], float]
     generation: int = 0
     done: list[Trial] = field(default_factory=list)
+    shares: tuple[float, ...] = ()
     measured: Callable[[Trial], Trial] = lambda trial: trial
     _running: dict[int, tuple[Fit, float]] = field(default_factory=dict)
     _parked: list[Trial] = field(default_factory=list)
@@ -98,6 +100,7 @@ class Driver:
             folder=self.place.folder / "trials" / f"{number:04d}",
             threads=self.pool.threads,
             deadline=self.budget.end,
+            shares=self.shares,
         )
         self._running[number] = (fit, time.time())
         self.pool.submit(number, fit)

@@ -16,19 +16,23 @@ if TYPE_CHECKING:
 
     from optuna.pruners import BasePruner
 
-__all__ = ["Asha", "Hyperband", "Keep", "Patient", "Percentile", "Pruner", "Wilcoxon", "made", "racing"]
+__all__ = ["Asha", "Hyperband", "Keep", "Patient", "Percentile", "Pruner", "Rungs", "Wilcoxon", "made", "racing"]
 
 _log = logging.getLogger(__name__)
 
 
 class Pruner(ABC):
-    """Contract: `make` gives Optuna's pruner; whether it judges rounds or folds stands in `by`."""
+    """Contract: `make` gives Optuna's pruner; whether it judges rounds, rows or folds stands in `by`."""
 
     by = "rounds"
 
     @abstractmethod
     def make(self) -> BasePruner:
         """The pruner."""
+
+    def shares(self, rows: int) -> tuple[float, ...]:
+        """Shares of so many training rows that a trial is judged on before all of them, growing; as a rule none."""
+        return ()
 
 
 def made(pruner: Pruner | Callable[..., BasePruner], several: bool = False) -> BasePruner:
@@ -101,6 +105,31 @@ class Asha(Pruner):
         from optuna.pruners import SuccessiveHalvingPruner
 
         return SuccessiveHalvingPruner(min_resource=1, reduction_factor=self.reduction)
+
+
+@option
+class Rungs(Pruner):
+    """Successive halving over rows: a trial learns from a share of them first, and only the best go on to a larger one.
+
+    Args:
+        reduction: how many times the rows grow from rung to rung, and one in how many goes on.
+        least: rows of the lowest rung; where there are fewer than `reduction` times as many, nothing is stopped.
+    """
+
+    reduction: Annotated[int, Field(ge=2)] = 3
+    least: Annotated[int, Field(ge=1)] = 20_000
+    by = "rows"
+
+    def make(self) -> BasePruner:
+        from optuna.pruners import SuccessiveHalvingPruner
+
+        return SuccessiveHalvingPruner(min_resource=1, reduction_factor=self.reduction)
+
+    def shares(self, rows: int) -> tuple[float, ...]:
+        found: list[float] = []
+        while rows * (share := self.reduction ** -(len(found) + 1)) >= self.least:
+            found.insert(0, share)
+        return tuple(found)
 
 
 @option

@@ -76,16 +76,23 @@ class Refit:
     _reserved: float = 0.0
 
     def reserve(self, trials: Sequence[Trial]) -> float:
-        """Seconds the final model will take, from what its trials took; a share of the budget at most."""
+        """Seconds the final model will take, from what its trials took: of as many configurations as take no more than
+        a share of the budget. Where not even one does, the trials may have it all, and their folds are the model."""
         if self.members.budget.seconds is None:
             return 0.0
         known = tuple(t.number for t in trials if counts(t))
         if known != self._chosen_for:
             self._chosen_for = known
-            best, top = self._best(trials), self.top if self.kind == "blend" else 1
+            self._reserved = self._affordable(self._best(trials), _MOST * self.members.budget.seconds)
+        return self._reserved + 0.02 * self.members.budget.seconds
+
+    def _affordable(self, best: Sequence[Trial], limit: float) -> float:
+        looks = self.members.needed(self._looks(best))
+        for top in range(self.top if self.kind == "blend" else 1, 0, -1):
             costly = sorted(best[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))[:top]
-            self._reserved = self.members.needed(self._looks(best)) + self.members.needed(self._parts(costly))
-        return min(_MOST * self.members.budget.seconds, self._reserved + 0.02 * self.members.budget.seconds)
+            if (seconds := looks + self.members.needed(self._parts(costly))) <= limit:
+                return seconds
+        return 0.0
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""

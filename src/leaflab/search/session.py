@@ -82,7 +82,7 @@ class Session:
             refit = Refit(self._kind, self.search.top, self.problem, self.model, members, self.search.within)
             driver = Driver(study, sure if exact else pool, budget, self.stopping, self.place, tuple(range(judged)),
                             self._by, lambda trials: refit.reserve(self.aims.eligible(trials)),
-                            self._generation(pool.size), done,
+                            self._generation(pool.size), done, self._shares(len(cut[0][0])),
                             partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
             driver.run()
             seconds["search"] = time.monotonic() - budget.started - seconds["open"]
@@ -124,6 +124,10 @@ class Session:
     def _by(self) -> str:
         """What the pruner judges; with several objectives there is none, because Optuna's cannot judge them."""
         return "" if self.aims.several else getattr(self.search.pruner, "by", "rounds")
+
+    def _shares(self, rows: int) -> tuple[float, ...]:
+        pruner = self.search.pruner
+        return pruner.shares(rows) if isinstance(pruner, pruners.Pruner) and not self.aims.several else ()
 
     def _generation(self, workers: int) -> int:
         """Trials asked together where timing may change nothing: as many as there are workers.

@@ -135,7 +135,8 @@ class Study:
             return False
         self._steps[number] = step
         trial.report(value, step)
-        return number >= self.recall("first", 0) and trial.should_prune()
+        told = trial.should_prune()  # asked of those too: halving pruners compare the others with them
+        return told and number >= self.recall("first", 0)
 
     def tell(self, *trials: Trial) -> None:
         """Finishes trials, and makes them survive a crash, all or none."""
