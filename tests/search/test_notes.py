@@ -27,7 +27,11 @@ def trials(problem, folder, shifts, **facts):
         scores = np.where(truth[:, None] == np.arange(2), right[:, None], 1 - right[:, None])
         np.save(place / "scores-0.npy", scores + np.random.default_rng(number).normal(0, 1e-3, scores.shape))
         value = problem.metric.score(truth, scores)
-        made.append(Trial(number, "complete", {"rate": 0.01 + number}, value, facts=facts, files=place))
+        made.append(
+            Trial(
+                number, "complete", {"rate": 0.01 + number, "bagging_fraction": 0.999}, value, facts=facts, files=place
+            )
+        )
     return made
 
 
@@ -66,8 +70,16 @@ def test_a_best_value_inside_is_not_told(problem, tmp_path):
     assert "end of its range" not in told(problem, trials(problem, tmp_path, [0, 0.2]), varying)
 
 
+def test_a_share_that_can_be_no_larger_is_not_told(problem, tmp_path):
+    made = trials(problem, tmp_path, [0, 0.2])
+    assert "end of its range" not in told(problem, made, {"bagging_fraction": FloatDistribution(0.5, 1.0)})
+    assert "the best bagging_fraction (0.999) lies at the upper end" in told(
+        problem, made, {"bagging_fraction": FloatDistribution(0.99, 0.9991)}
+    )
+
+
 def test_few_trials_and_rare_classes_are_told(problem, tmp_path):
     rare = replace(problem, target=np.arange(1000) // 990)
     said = told(rare, trials(rare, tmp_path, [0]))
-    assert "only 1 trials finished" in said
+    assert "only 1 trial finished" in said
     assert "the rarest class has 10 rows" in said

@@ -63,7 +63,8 @@ def _classes(problem: Problem) -> Iterator[str]:
 
 def _budget(ranked: Sequence[Trial], name: str) -> Iterator[str]:
     if len(ranked) < _FEW:
-        yield f"only {len(ranked)} trials finished: more search.seconds or search.trials are likely to improve {name}"
+        many = "1 trial" if len(ranked) == 1 else f"{len(ranked)} trials"
+        yield f"only {many} finished: more search.seconds or search.trials are likely to improve {name}"
 
 
 def _gap(best: Trial, problem: Problem) -> Iterator[str]:
@@ -117,8 +118,8 @@ def _edges(best: Trial, varying: Mapping[str, BaseDistribution]) -> Iterator[str
         place = _place(float(value), float(low), float(high), log)
         if place < _EDGE or place > 1 - _EDGE:
             end = "lower" if place < _EDGE else "upper"
-            wider = _wider(name, kind, place < _EDGE, log)
-            yield f"the best {name} ({value:.4g}) lies at the {end} end of its range: {wider}"
+            if wider := _wider(name, kind, place < _EDGE, log):
+                yield f"the best {name} ({value:.4g}) lies at the {end} end of its range: {wider}"
 
 
 def _place(value: float, low: float, high: float, log: bool) -> float:
@@ -128,7 +129,7 @@ def _place(value: float, low: float, high: float, log: bool) -> float:
 
 
 def _wider(name: str, kind: Any, down: bool, log: bool) -> str:
-    """The range one half longer on that end; shares stay at most 1."""
+    """The words for a range one half longer on that end; none where a share is at its limit already."""
     low, high = float(kind.low), float(kind.high)
     if down:
         low = low / math.sqrt(high / low) if log else low - (high - low) / 2
@@ -137,7 +138,7 @@ def _wider(name: str, kind: Any, down: bool, log: bool) -> str:
     if "fraction" in name:
         low, high = max(low, 0.05), min(high, 1.0)
         if high == float(kind.high) and low == float(kind.low):
-            return "which is as far as it goes"
+            return ""
     whole = type(kind).__name__.startswith("Int")
     low, high = (max(1, round(low)), round(high)) if whole else (low, high)
     return f"try search.space.{name}.low={low:.3g} search.space.{name}.high={high:.3g}"
