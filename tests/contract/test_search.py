@@ -66,6 +66,16 @@ def test_every_pruner_lets_the_sweep_end(name, puzzle, home):
     assert {t.state for t in found.trials} <= {"complete", "pruned"}
 
 
+def test_rungs_stop_trials_on_a_share_of_the_rows(puzzle, home):
+    words = ["search/pruner=rungs", "search.pruner.least=30", "search.trials=20"]
+    found, _ = searched(option(*words), puzzle(rows=600), home / "s", LightGBM(max_rounds=20))
+    learnt = {t.number: "fit_seconds" in t.facts for t in found.trials}
+    assert all(learnt[n] for n in range(4))  # what is put first is seen to its end
+    assert not all(learnt.values())
+    assert {t.state for t in found.trials if not learnt[t.number]} == {"pruned"}
+    assert all(t.files for t in found.trials)
+
+
 @pytest.mark.parametrize("name", SPACES)
 def test_every_space_is_known_to_lightgbm(name, puzzle, home):
     found, _ = searched(option(f"search/space={name}", "search.trials=4"), puzzle("regression"), home / "s")
