@@ -85,6 +85,7 @@ def test_every_experiment_composes_and_has_a_lab_book(name: str) -> None:
         (["+search.nonsense=1"], r"`search.nonsense` is an unknown key"),
         (["prepare.checks.foo=1"], r"`prepare.checks.foo` is an unknown key: choose from prepare.checks.columns, "),
         (["+prepare.checks.rwos=1"], r"`prepare.checks.rwos` is an unknown key: did you mean `prepare.checks.rows`\?"),
+        (["evaluate.costs=[-1,2]"], r"`evaluate.costs.0` must be greater than or equal to 0, got -1"),
         (["seed=x"], r"`seed`"),
         (["search={"], "cannot be read"),
         (["name=a/b"], "`name` must be made of letters"),

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from leaflab.errors import ConfigError, ModelError
+from leaflab.errors import CheckFailed, ConfigError, ModelError
 from leaflab.tracking.local import Local
 from leaflab.workflow.auditing import audit
+from leaflab.workflow.history import lineage
 from leaflab.workflow.ledger import Ledger
 from leaflab.workflow.promote import promote
 
@@ -31,6 +32,18 @@ def test_a_champion_goes_to_the_next_stage_by_name_with_its_evidence(bench):
     assert (entry.outcome, entry.why) == ("copied", "release 7")
     assert entry.record["origin"]["version"] == 1 and entry.record["verdicts"][0]["name"] == "floor"
     assert audit(replace(bench.lab, name="toy-prod"), "toy-prod") == []
+    assert any((node.kind, node.name) == ("origin", "toy version 1") for node in lineage(bench.lab, copy).nodes)
+
+
+def test_an_alias_moved_by_hand_at_the_next_stage_stops_the_copy(bench):
+    promote(bench.asking(to="toy-prod"))
+    bench.train(skill=1.0)
+    promote(bench.asking(force=True, why="newer"))
+    bench.lab.tracking.registry.point("toy-prod", "champion", None)
+    with pytest.raises(CheckFailed, match="the champion of 'toy-prod' is gone, the ledger says version 1"):
+        promote(bench.asking(to="toy-prod"))
+    promote(bench.asking(to="toy-prod", force=True, why="we know"))
+    assert bench.lab.tracking.registry.version("toy-prod", alias="champion").number == 2
 
 
 def test_copying_twice_makes_one_version(bench):

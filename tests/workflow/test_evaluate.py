@@ -37,7 +37,7 @@ def test_is_asked_by_alias_version_run_or_sweep(bench):
     ("asked", "sentence"),
     [
         ({"version": 9}, "'toy' has no version 9: it has 1"),
-        ({"alias": "nobody"}, "'toy' has no nobody"),
+        ({"alias": "nobody"}, "'toy' has no alias 'nobody'"),
         ({"run": "f" * 32}, "does not exist"),
     ],
 )

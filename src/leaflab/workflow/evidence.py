@@ -71,7 +71,8 @@ def asked_version(lab: Lab, alias: str, number: int | None) -> Version:
         )
     if number:
         raise ModelError(f"'{lab.name}'", f"has no version {number}", hint=f"it has {', '.join(map(str, known))}")
-    raise ModelError(f"'{lab.name}'", f"has no {alias}", hint=f"name a version from {', '.join(map(str, known))}")
+    what = alias if alias in ("champion", "challenger") else f"alias '{alias}'"
+    raise ModelError(f"'{lab.name}'", f"has no {what}", hint=f"name a version from {', '.join(map(str, known))}")
 
 
 def subject_asked(lab: Lab, run_id: str | None = None) -> Subject:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from leaflab.errors import ConfigError, LeaflabError, ModelError
 from leaflab.workflow.prepare import load_dataset
+from leaflab.workflow.summary import when
 
 if TYPE_CHECKING:
-    from leaflab.tracking.base import Record
     from leaflab.values import Version
     from leaflab.workflow.lab import Lab
     from leaflab.workflow.ledger import Entry
@@ -38,9 +38,9 @@ def moment(text: str) -> float:
     return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
 
 
-def champion_at(entries: Sequence[Entry], when: float) -> Entry | None:
+def champion_at(entries: Sequence[Entry], at: float) -> Entry | None:
     """The entry that had made the champion of a moment; None before the first."""
-    moved = [entry for entry in entries if entry.moved and entry.when <= when]
+    moved = [entry for entry in entries if entry.moved and entry.when <= at]
     return moved[-1] if moved else None
 
 
@@ -61,6 +61,10 @@ def named_version(lab: Lab, wanted: str) -> Version:
         hint = f"it has versions {known}" if known else "`leaflab runs` lists what there is"
         raise ModelError(f"'{name}'", f"has no {what}", hint=hint)
     return found
+
+
+_SHOWN = 12
+"""Runs of a verb that a lineage names one by one."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,9 @@ def lineage(lab: Lab, version: Version) -> Lineage:
     run = tracking.get(version.run_id)
     tags = dict(run.tags) if run else {}
     nodes = [*_data(lab, version.tags.get("leaflab.dataset") or tags.get("leaflab.dataset", ""))]
+    if source := version.tags.get("leaflab.from"):
+        origin = f"{version.tags.get('leaflab.from_name')} version {version.tags.get('leaflab.from_version')}"
+        nodes.append(Node("origin", origin, {"store": source}))
     if commit := tags.get("mlflow.source.git.commit"):
         nodes.append(Node("code", commit[:12], {"dirty": tags.get("mlflow.source.git.dirty", "")}))
     made = len(nodes)
@@ -111,9 +118,9 @@ def lineage(lab: Lab, version: Version) -> Lineage:
     edges = [(i, i + 1) for i in range(made - 1) if nodes[i + 1].kind != "code"]
     edges += [(i, made) for i in range(made) if nodes[i].kind == "code" or not any(e[0] == i for e in edges)]
     edges.append((made, made + 1))
-    for record in _after(lab, version):
+    for node in _after(lab, version):
         edges.append((made + 1, len(nodes)))
-        nodes.append(Node(record.tags["leaflab.verb"], record.id[:12], {"name": record.name, "status": record.status}))
+        nodes.append(node)
     return Lineage(tuple(nodes), tuple(edges))
 
 
@@ -133,11 +140,12 @@ def _data(lab: Lab, dataset_id: str) -> list[Node]:
     ]
 
 
-def _after(lab: Lab, version: Version) -> list[Record]:
-    """Runs that used a version: evaluations, judgements, predictions, monitors; oldest first."""
-    tracking = lab.tracking
-    found = []
+def _after(lab: Lab, version: Version) -> Iterator[Node]:
+    """Runs that used a version: evaluations, judgements, predictions, monitors; of each the newest, oldest first."""
     for verb in ("evaluate", "promote", "predict", "monitor"):
         tags = {"leaflab.verb": verb, "leaflab.version": str(version.number)}
-        found += tracking.search(version.name, tags)
-    return sorted(found, key=lambda record: record.started)
+        found = sorted(lab.tracking.search(version.name, tags, limit=100_000), key=lambda record: record.started)
+        if len(found) > _SHOWN:
+            yield Node(verb, f"{len(found) - _SHOWN:,} earlier runs", {"since": when(found[0].started)})
+        for record in found[-_SHOWN:]:
+            yield Node(verb, record.id[:12], {"name": record.name, "status": record.status})

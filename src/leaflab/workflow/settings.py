@@ -63,7 +63,7 @@ class Evaluate:
     run: str | None = None
     report: bool = True
     beta: Annotated[float, Field(gt=0)] = 1.0
-    costs: tuple[float, float] | None = None
+    costs: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
     recalibrate: Literal["platt", "isotonic"] | None = None
 
 
