@@ -104,6 +104,19 @@ def test_a_champion_that_was_deleted_cannot_be_put_back_and_that_is_said(two, ca
     assert two.lab.tracking.registry.version("toy", alias="champion").number == 1
 
 
+def test_a_registered_model_that_was_deleted_with_its_champion_is_found(two, capsys):
+    client().delete_registered_model("toy")
+    for words in (["audit"], ["audit", "toy"]):
+        assert main(words) == 3
+        assert "entry 2 was carried out, its head names none: put the registered" in capsys.readouterr().out
+    two.train(skill=1.0)
+    assert main(["promote", "name=toy"]) == 2
+    for run in two.lab.tracking.search("toy", {"leaflab.ledger": "toy"}):
+        client().delete_run(run.id)
+    assert main(["promote", "name=toy", "gate=[floor]"]) == 0  # the way out that the sentence names
+    assert main(["audit"]) == 0
+
+
 def file_of(two, entry):
     run = two.lab.tracking.search("toy", {"leaflab.entry": str(entry)})[0]
     return two.lab.tracking.artifact(run.id, "gate-record.json")

@@ -47,6 +47,16 @@ def test_a_model_that_is_not_there_is_a_sentence(bench, asked, sentence):
         evaluate(bench.asking("evaluate", **asked))
 
 
+def test_where_no_challenger_waits_the_champion_is_evaluated(bench):
+    first = bench.train()
+    registry = bench.lab.tracking.registry
+    registry.point("toy", "challenger", None)
+    with pytest.raises(ModelError, match="'toy' has no challenger"):
+        evaluate(bench.asking("evaluate"))
+    registry.point("toy", "champion", first.number)
+    assert evaluate(bench.asking("evaluate", report=False)).model == "toy version 1"
+
+
 def test_nothing_registered_says_what_to_run(bench):
     with pytest.raises(ModelError, match="run `leaflab sweep name=toy` first"):
         evaluate(bench.asking("evaluate"))

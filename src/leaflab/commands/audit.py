@@ -25,7 +25,7 @@ def command(name: str | None, revert: bool, poll: float | None, as_json: bool) -
     from leaflab.workflow.auditing import audit, ledgers
 
     lab = lab_for("promote", [f"name={name or 'audit'}"])
-    if name and not lab.tracking.registry.versions(name):
+    if name and not lab.tracking.registry.versions(name) and name not in ledgers(lab):
         raise ModelError(f"'{name}'", "is no registered model")
     said: set[str] = set()
     code = 0

@@ -36,7 +36,8 @@ class Fair(Gate):
         if evidence.challenger.scores.ndim != 2 or evidence.challenger.scores.shape[1] != 2:
             return Verdict("fair", "not applicable", "It compares yes and no answers, and the task has others.")
         if self.column not in evidence.table.column_names:
-            return Verdict("fair", "not applicable", f"The rows have no column '{self.column}' (gate.fair.column).")
+            which = f"The rows have no column '{self.column}'" if self.column else "No groups are named"
+            return Verdict("fair", "not applicable", f"{which} (gate.fair.column=COLUMN).")
         try:
             from fairlearn import metrics
         except ImportError:

@@ -35,12 +35,12 @@ class Finding:
 
 
 def ledgers(lab: Lab) -> list[str]:
-    """Names of all models that leaflab trained or judged in this store."""
+    """Names of all models that leaflab trained or judged in this store, those included that are gone."""
     tracking = lab.tracking
     judged = {r.tags["leaflab.ledger"] for r in tracking.search(tags={"leaflab.verb": "promote"}, limit=100_000)
               if "leaflab.ledger" in r.tags}  # fmt: skip
     swept = {r.experiment for r in tracking.search(tags={"leaflab.verb": "sweep"}, limit=100_000)}
-    return sorted(name for name in judged | swept if tracking.registry.versions(name))
+    return sorted(judged | {name for name in swept if tracking.registry.versions(name)})
 
 
 def audit(lab: Lab, name: str, *, revert: bool = False) -> list[Finding]:

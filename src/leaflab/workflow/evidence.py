@@ -11,6 +11,7 @@ from leaflab.errors import DataError, ModelError
 from leaflab.identity import fold
 from leaflab.metric.all import score_all
 from leaflab.values import ROW_ID, Judged
+from leaflab.workflow.ledger import CHALLENGER, CHAMPION
 from leaflab.workflow.prepare import load_dataset
 
 if TYPE_CHECKING:
@@ -71,19 +72,23 @@ def asked_version(lab: Lab, alias: str, number: int | None) -> Version:
         )
     if number:
         raise ModelError(f"'{lab.name}'", f"has no version {number}", hint=f"it has {', '.join(map(str, known))}")
-    what = alias if alias in ("champion", "challenger") else f"alias '{alias}'"
+    what = alias if alias in (CHAMPION, CHALLENGER) else f"alias '{alias}'"
     raise ModelError(f"'{lab.name}'", f"has no {what}", hint=f"name a version from {', '.join(map(str, known))}")
 
 
 def subject_asked(lab: Lab, run_id: str | None = None) -> Subject:
-    """The model that an evaluation was asked for; that of the run where one was made before.
+    """The model that an evaluation was asked for, or that of a run; the champion where no challenger waits.
 
     Raises:
         ModelError: there is none.
     """
-    asked = lab.evaluate
-    run = run_id or (asked.run if asked.version is None else None)
-    return subject_of_run(lab, run) if run else subject_of_version(lab, asked_version(lab, asked.alias, asked.version))
+    asked, registry = lab.evaluate, lab.tracking.registry
+    if run := run_id or (asked.run if asked.version is None else None):
+        return subject_of_run(lab, run)
+    waiting = asked.alias != CHALLENGER or registry.version(lab.name, alias=CHALLENGER)
+    standing = None if waiting else registry.version(lab.name, alias=CHAMPION)
+    alias = CHAMPION if standing else asked.alias
+    return subject_of_version(lab, asked_version(lab, alias, asked.version))
 
 
 def subject_of_version(lab: Lab, version: Version) -> Subject:

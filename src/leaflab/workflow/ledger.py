@@ -144,8 +144,10 @@ class Ledger:
 
     def _carried_out(self, runs: Mapping[int, Record]) -> int:
         """The newest entry that was carried out, as runs and versions know it; a killed one leaves one run more."""
-        judged = [version.tags.get(_JUDGED, "") for version in self.tracking.registry.versions(self.name)]
-        return max([max(runs, default=0) - 1, *(int(number) for number in judged if number.isdigit())])
+        versions = self.tracking.registry.versions(self.name)
+        judged = [version.tags.get(_JUDGED, "") for version in versions]
+        left = 1 if versions else 0
+        return max([max(runs, default=0) - left, *(int(number) for number in judged if number.isdigit())])
 
     def _broken(self, what: str, hint: str = "") -> TrackingError:
         return TrackingError(f"the ledger of '{self.name}'", f"{BROKEN}: {what}", hint=hint)
