@@ -78,3 +78,21 @@ def test_what_is_written_and_read_again_answers_the_same(predictor):
     matrix = MATRIX[:, :2] if isinstance(predictor, Linear) else MATRIX
     for copy in (again(predictor), pickle.loads(pickle.dumps(predictor))):
         assert (copy.predict(matrix) == predictor.predict(matrix)).all()
+
+
+@pytest.mark.parametrize(("link", "outputs"), [("identity", 1), ("logistic", 1), ("softmax", 5)])
+def test_a_linear_model_answers_a_row_alike_alone_and_in_any_company_bit_for_bit(link, outputs):
+    rng = np.random.default_rng(0)
+    blocks = tuple({"levels": 4} if i % 5 == 0 else {"mean": 0.3, "scale": 1.7} for i in range(40))
+    width = sum(block.get("levels", 1) for block in blocks)
+    coef = tuple(map(tuple, rng.normal(0, 3, (outputs, width))))
+    model = Linear(blocks, coef, tuple(rng.normal(size=outputs)), link)
+    matrix = np.column_stack([rng.integers(-1, 5, 200) if "levels" in b else rng.normal(size=200) for b in blocks])
+    matrix = np.where(rng.random(matrix.shape) < 0.1, np.nan, matrix)
+    whole = model.predict(matrix)
+    assert (whole == np.concatenate([model.predict(matrix[i : i + 1]) for i in range(200)])).all()
+    assert (
+        whole == np.concatenate([model.predict(np.asfortranarray(matrix[i : i + 7])) for i in range(0, 200, 7)])
+    ).all()
+    raw = model.design(matrix) @ np.asarray(coef).T + np.asarray(model.intercept)
+    assert model._raw(matrix) == pytest.approx(raw)

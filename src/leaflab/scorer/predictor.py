@@ -67,7 +67,7 @@ class Linear:
         return np.hstack(parts) if parts else np.zeros((len(matrix), 0))
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        raw = self.design(matrix) @ np.asarray(self.coef, dtype="float64").T + np.asarray(self.intercept)
+        raw = self._raw(matrix)
         if self.link == "identity":
             return np.asarray(raw[:, 0])
         if self.link == "logistic":
@@ -75,6 +75,21 @@ class Linear:
             return np.column_stack([1.0 - positive, positive])
         powers = np.exp(raw - raw.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def _raw(self, matrix: np.ndarray) -> np.ndarray:
+        """The weighted sums, feature by feature: a matrix product adds in another order for other numbers of rows."""
+        weights = np.asarray(self.coef, dtype="float64").T
+        raw, at = np.tile(np.asarray(self.intercept, dtype="float64"), (len(matrix), 1)), 0
+        for block, values in zip(self.blocks, matrix.T, strict=True):
+            if levels := block.get("levels"):
+                known = (values >= 0) & (values < levels) & (values == np.floor(values))
+                places = np.where(known, values, levels).astype(np.intp)
+                raw += np.vstack([weights[at : at + levels], np.zeros(len(self.intercept))])[places]
+            elif "levels" not in block:
+                filled = np.where(np.isnan(values), block["mean"], values)
+                raw += ((filled - block["mean"]) / block["scale"])[:, None] * weights[at]
+            at += block.get("levels", 1)
+        return raw
 
     def to_json(self) -> dict[str, Any]:
         return {
