@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from leaflab.metric.probability import LogLoss
 from leaflab.report.importance import contributions, permutation, twins
 from leaflab.scorer import Encoder, Feature, Scorer
-from leaflab.scorer.predictor import Boosters, Constant
+from leaflab.scorer.predictor import Boosters, Constant, Recalibrated
 
 NAMES = ("strong", "weak", "noise")
 
@@ -60,3 +62,11 @@ def test_other_models_have_no_twins_and_no_contributions(rows):
     constant = Scorer("binary", ("no", "yes"), (), Encoder(()), Constant((0.5, 0.5)))
     assert contributions(constant, rows[0]) == {}
     assert twins(constant, rows, rows[0]) == {}
+
+
+def test_a_recalibrated_model_is_read_off_twins_that_are_corrected_like_it(rows, scorer):
+    corrected = replace(scorer, predictor=Recalibrated(scorer.predictor, (0.5, 0.1)))
+    train, valid = (rows[0][:2000], rows[1][:2000]), rows[0][2000:]
+    (plain,), (made,) = (twins(s, train, valid, (1.0,)).values() for s in (scorer, corrected))
+    assert (made == corrected.predictor.corrected(plain)).all()
+    assert contributions(corrected, valid) == contributions(scorer, valid)

@@ -82,7 +82,7 @@ def test_leaves_a_report_a_card_and_intervals_on_the_run(bench):
     page = tracking.artifact(done.run_id, "report.html").read_text(encoding="utf-8")
     assert "toy version 1" in page and page.index("<svg") < page.index("<table")
     card = tracking.artifact(done.run_id, "model-card.md").read_text(encoding="utf-8")
-    assert "- classes: no, yes" in card and "- trained on: " in card and "- Yes from a probability of 0." in card
+    assert "- classes: no, yes" in card and "- learnt from: " in card and "- Yes from a probability of 0." in card
     assert "## Limits" in card and "| log_loss |" in card
     metrics = tracking.get(done.run_id).metrics
     assert metrics["test/log_loss_low"] < metrics["test/log_loss"] < metrics["test/log_loss_high"]

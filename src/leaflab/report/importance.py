@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leaflab.scorer.predictor import Boosters, Recalibrated
+
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
+    from leaflab.scorer.predictor import Predictor
 
 __all__ = ["contributions", "permutation", "twins"]
 
@@ -22,11 +25,11 @@ def contributions(scorer: Scorer, matrix: np.ndarray) -> dict[str, float]:
         scorer: the model.
         matrix: encoded rows, shape (rows, features); some hundred suffice.
     """
-    boosters = getattr(scorer.predictor, "boosters", None)
-    if boosters is None or not len(matrix):
+    base, _ = _uncorrected(scorer.predictor)
+    if not isinstance(base, Boosters) or not len(matrix):
         return {}
     names, total = scorer.encoder.names, np.zeros(len(scorer.encoder.names))
-    for booster, weight in zip(boosters, scorer.predictor.weights, strict=True):  # type: ignore[attr-defined]
+    for booster, weight in zip(base.boosters, base.weights, strict=True):
         given = np.abs(np.asarray(booster.predict(matrix, pred_contrib=True))).mean(axis=0)
         total += weight * given.reshape(-1, len(names) + 1)[:, :-1].sum(axis=0)
     return _sorted(names, total)
@@ -65,7 +68,7 @@ def twins(
 
     The model that ships may have learnt from the validation rows as well; these twins have not, so that thresholds,
     calibration and the learning curve can be read off rows that are new to them. The first booster's parameters and
-    rounds are kept. {} for models that are not boosters.
+    rounds are kept, and so is a recalibration. {} for models that are not boosters.
 
     Args:
         scorer: the model.
@@ -74,12 +77,12 @@ def twins(
         shares: of the training rows.
         seed: instead of the booster's own; it also chooses the rows of a share.
     """
-    texts = getattr(scorer.predictor, "models", None)
-    if not texts or not len(valid):
+    base, corrected = _uncorrected(scorer.predictor)
+    if not isinstance(base, Boosters) or not len(valid):
         return {}
     import lightgbm
 
-    booster = lightgbm.Booster(model_str=texts[0])
+    booster = lightgbm.Booster(model_str=base.models[0])
     params = {**_plain(booster.params), "verbosity": -1, "num_threads": 0}
     if seed is not None:
         params["seed"] = seed
@@ -89,8 +92,15 @@ def twins(
         rows = np.sort(order[: max(20, int(len(order) * share))])
         data = lightgbm.Dataset(train[0][rows], train[1][rows], categorical_feature=scorer.encoder.categorical)
         scores = np.asarray(lightgbm.train(params, data, max(1, booster.current_iteration())).predict(valid))
-        made[len(rows)] = np.column_stack([1 - scores, scores]) if scorer.task == "binary" else scores
+        made[len(rows)] = corrected(np.column_stack([1 - scores, scores]) if scorer.task == "binary" else scores)
     return made
+
+
+def _uncorrected(predictor: Predictor) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
+    """What answers before a recalibration, and the correction of its answers; a twin is corrected like its model."""
+    if isinstance(predictor, Recalibrated):
+        return predictor.base, predictor.corrected
+    return predictor, np.asarray
 
 
 _KEPT = (

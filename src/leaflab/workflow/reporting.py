@@ -164,7 +164,7 @@ def _about(lab: Lab, subject: Subject, note: str) -> dict[str, Any]:
     details = {
         "model": f"{kind}{', probabilities recalibrated' if made is not predictor else ''}",
         "classes": ", ".join(map(str, dataset.classes[:20])),
-        "trained on": f"{dataset.rows('train'):,} rows, chosen on {dataset.rows('valid'):,} validation rows",
+        "learnt from": f"{dataset.rows('train'):,} training and {dataset.rows('valid'):,} validation rows",
         "made": when(subject.run.started),
         "code": subject.run.tags.get("mlflow.source.git.commit", ""),
     }
@@ -190,10 +190,10 @@ def recalibrated(lab: Lab, subject: Subject) -> Version:
         rule = "needs a binary task and validation rows"
         raise ConfigError("`evaluate.recalibrate`", rule, got=f"{dataset.task}, {dataset.rows('valid')} rows")
     parts = {name: _rows(dataset, name) for name in ("train", "valid")}
-    scores = next(reversed(valid_scores(subject.scorer, parts).values()))
-    x, y = recalibration(kind, parts["valid"].truth, scores[:, 1], parts["valid"].weight)
     base = subject.scorer.predictor
     base = base.base if isinstance(base, Recalibrated) else base
+    scores = next(reversed(valid_scores(replace(subject.scorer, predictor=base), parts).values()))
+    x, y = recalibration(kind, parts["valid"].truth, scores[:, 1], parts["valid"].weight)
     scorer = replace(subject.scorer, predictor=Recalibrated(base, x, y))
     kept = {k: v for k, v in subject.run.tags.items() if k in ("leaflab.dataset", "leaflab.sweep", "leaflab.leaks")}
     name = f"recalibrate {subject.label} ({kind})"
