@@ -213,6 +213,49 @@ def test_a_watch_killed_in_a_look_takes_it_again(watched):
     assert len(watched.lab.tracking.search("toy", {"leaflab.verb": "monitor"})) == 1
 
 
+def test_a_second_watch_of_one_model_is_refused_and_names_the_first(watched):
+    rows(22).to_csv("current.csv", index=False)
+    asked = replace(watched.lab.monitor, watch=True, every="1h", looks=1)
+    own = {**os.environ, "LEAFLAB_HOME": str(watched.lab.home)}
+    command = ["monitor", "name=toy", "current=current.csv", "drift=[ks]", "monitor.watch=true", "monitor.every=1h"]
+    first = subprocess.Popen([sys.executable, "-m", "leaflab", *command], env=own, stderr=subprocess.DEVNULL)
+    try:
+        lock = watched.lab.folder / "monitor" / "toy.lock"
+        while not (lock.is_file() and lock.read_text()) and first.poll() is None:
+            time.sleep(0.05)
+        with pytest.raises(ConfigError, match=f"already kept by process {first.pid}"):
+            monitor(replace(watched.lab, current="current.csv", drift={}, monitor=asked))
+    finally:
+        first.kill()
+        first.wait()
+    (watched.lab.folder / "monitor" / "toy.json").unlink(missing_ok=True)
+    assert monitor(replace(watched.lab, current="current.csv", drift={}, monitor=asked)).looks == 1
+
+
+def test_a_watch_never_waits_longer_than_it_was_asked_to(watched):
+    rows(23).to_csv("current.csv", index=False)
+    state = watched.lab.folder / "monitor" / "toy.json"
+    state.parent.mkdir(exist_ok=True)
+    state.write_text(json.dumps({"next": time.time() + 1e6}))  # an earlier watch looked weekly, or the clock was wrong
+    asked = replace(watched.lab.monitor, watch=True, every="0.1s", looks=1)
+    assert monitor(replace(watched.lab, current="current.csv", drift={}, monitor=asked)).looks == 1
+    with pytest.raises(ConfigError, match="above 0"):
+        monitor(replace(watched.lab, current="current.csv", monitor=replace(asked, every="0s")))
+
+
+@pytest.mark.slow
+def test_two_looks_at_once_lose_neither(watched):
+    rows(24).to_csv("current.csv", index=False)
+    before = watched(rows(25))
+    own = {**os.environ, "LEAFLAB_HOME": str(watched.lab.home)}
+    command = [sys.executable, "-m", "leaflab", "monitor", "name=toy", "current=current.csv", "drift=[ks]"]
+    both = [subprocess.Popen(command, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [one.wait() for one in both] == [0, 0]
+    kept = json.loads(watched.lab.tracking.artifact(before.run_id, "history.json").read_text())
+    assert len(kept) == 3
+    assert [step["step"] for step in kept] == sorted({step["step"] for step in kept})
+
+
 def test_a_clock_that_runs_backwards_and_mixed_zones_are_said(watched, caplog):
     caplog.set_level("INFO")
     hours = pd.Series(pd.date_range("2024-03-01", periods=300, freq="h")).dt.strftime("%Y-%m-%d %H:%M")

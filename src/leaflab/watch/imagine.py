@@ -17,6 +17,7 @@ __all__ = ["ErrorModel", "Estimate", "estimate", "learn"]
 NEEDED = 200
 _CALIBRATIONS = 40
 _DRAWS = 200
+_AGAIN = 5
 _ROWS = 20_000
 _TINY = 1e-6
 
@@ -40,15 +41,39 @@ class ErrorModel:
     Values: a line from answer to truth, shape (calibrations, 2), the size of the error learnt from the features, and
     errors in units of it, resampled.
 
+    A calibration of three numbers leaves something out, and that counts: the losses imagined for the very rows it was
+    learnt from are held against their realised ones, bootstrap by bootstrap, and every estimate is scaled alike.
+
+    Args:
+        classes: their number, 0 for values.
+        rows: what it was learnt from.
+        weights: how often each row counts in each bootstrap, the first being all rows once; shape (calibrations, rows).
+
     Assumption: given the features, the truth behaves as it did; a change of the concept is not seen, and the estimate's
     own error shows it once labels come.
     """
 
     classes: int
+    rows: Scored
+    weights: Sequence[np.ndarray]
     calibrations: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3)))
     lines: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     residuals: np.ndarray = field(default_factory=lambda: np.empty(0))
     scale: tuple[Any, float] | None = None
+    _ratios: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def ratios(self, metric: Metric) -> np.ndarray:
+        """Realised over imagined loss on the rows it was learnt from, one a bootstrap, shape (calibrations,)."""
+        if metric.name not in self._ratios:
+            random, truth = np.random.default_rng(0), self.rows.truth
+            found = np.ones(len(self.weights))
+            for number, weight in enumerate(self.weights):
+                again = [self.draw(self.rows, random, number) for _ in range(_AGAIN)]
+                came, *guessed = (metric.loss(metric.score(one, self.rows.scores, weight)) for one in (truth, *again))
+                ratio = came / np.mean(guessed) if np.mean(guessed) > 0 else 1.0
+                found[number] = ratio if 0 < ratio < np.inf else 1.0
+            self._ratios[metric.name] = found
+        return self._ratios[metric.name]
 
     def draw(self, rows: Scored, random: np.random.Generator, number: int) -> np.ndarray:
         """One imagined truth, shape (rows,)."""
@@ -76,15 +101,15 @@ def learn(rows: Scored, classes: int, seed: int = 0) -> ErrorModel | None:
     if len(rows) < NEEDED:
         return None
     random = np.random.default_rng(seed)
+    weights = [np.ones(len(rows)), *(random.poisson(1.0, len(rows)) * 1.0 for _ in range(_CALIBRATIONS))]
     if not classes:
-        return _learn_values(rows, random)
-    weights = [np.ones(len(rows)), *(random.poisson(1.0, len(rows)) for _ in range(_CALIBRATIONS))]
+        return _learn_values(rows, weights)
     fitted = np.zeros((len(weights), classes, 3))
     for k in range(classes) if classes > 2 else (1,):
         hit = rows.truth == k
         for i, weight in enumerate(weights):
             fitted[i, k] = _fit_beta(rows.scores[:, k], hit, weight)
-    return ErrorModel(classes, fitted)
+    return ErrorModel(classes, rows, weights, fitted)
 
 
 def estimate(
@@ -95,9 +120,11 @@ def estimate(
     random = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {metric.name: [] for metric in metrics}
     for number in range(_DRAWS):
-        truth = model.draw(rows, random, 1 + number % _CALIBRATIONS)
+        which = 1 + number % _CALIBRATIONS
+        truth = model.draw(rows, random, which)
         for metric in metrics:
-            drawn[metric.name].append(metric.score(truth, rows.scores))
+            loss = metric.loss(metric.score(truth, rows.scores)) * model.ratios(metric)[which]
+            drawn[metric.name].append(metric.loss(loss))  # a loss is its own way back to the value
     found = {}
     for name, values in drawn.items():
         known = np.array([v for v in values if np.isfinite(v)])
@@ -139,16 +166,15 @@ def _fit_beta(chances: np.ndarray, hit: np.ndarray, weight: np.ndarray) -> np.nd
     return value
 
 
-def _learn_values(rows: Scored, random: np.random.Generator) -> ErrorModel:
+def _learn_values(rows: Scored, weights: Sequence[np.ndarray]) -> ErrorModel:
     """Sizes of errors from the features by LightGBM, each half judged by the other's; then one of all rows."""
-    weights = [np.ones(len(rows)), *(random.poisson(1.0, len(rows)) for _ in range(_CALIBRATIONS))]
     lines = np.array([_line(rows.scores, rows.truth, weight) for weight in weights])
     errors = rows.truth - np.polyval(lines[0], rows.scores)
     half = np.random.default_rng(0).permutation(len(rows)) % 2 == 0
     sizes = np.empty(len(rows))
     for part in (half, ~half):
         sizes[part] = _sizes(_size_model(rows.matrix[~part], errors[~part]), rows.matrix[part])
-    return ErrorModel(0, lines=lines, residuals=errors / sizes, scale=_size_model(rows.matrix, errors))
+    return ErrorModel(0, rows, weights, lines=lines, residuals=errors / sizes, scale=_size_model(rows.matrix, errors))
 
 
 def _line(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from leaflab.metric.all import all_metrics
+from leaflab.tracking.opening import locked
 from leaflab.watch.look import Limits, look
 from leaflab.watch.policy import seconds_of
 from leaflab.watch.reference import reference
@@ -52,7 +53,7 @@ def _look(lab: Lab) -> Monitored:
         asked.season,
     )
     windows = Windows(lab, current, Typing(lab, subject), known)
-    with Logbook(lab, version, known) as book:
+    with locked(lab.folder / "monitor" / f"{version.name}-{version.number}.lock"), Logbook(lab, version, known) as book:
         for window in windows:
             book.add(look(known, window, lab.drift, limits, time.time()))
         book.noted(windows.notes)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaflab.errors import LeaflabError
+from leaflab.errors import ConfigError, LeaflabError
 from leaflab.watch.policy import seconds_of
 
 if TYPE_CHECKING:
@@ -25,12 +27,21 @@ def watch(lab: Lab, look: Callable[[Lab], Monitored]) -> Monitored:
     """Looks again and again; the time of the next look outlives the process.
 
     Raises:
+        ConfigError: another process watches this model, or `monitor.every` is no span of time.
         LeaflabError: the last look failed and the watch is over (`monitor.looks`), so there is nothing to return.
     """
-    every = seconds_of("monitor.every", lab.monitor.every) or 0.0
-    state, number = lab.folder / "monitor" / f"{lab.name}.json", 0
+    every = seconds_of("monitor.every", lab.monitor.every)
+    if not every:
+        raise ConfigError("`monitor.every`", "must be a span above 0, as in 30m or 1h", got=lab.monitor.every)
+    folder = lab.folder / "monitor"
+    with _alone(folder / f"{lab.name}.lock", lab.name):
+        return _looks(lab, look, every, folder / f"{lab.name}.json")
+
+
+def _looks(lab: Lab, look: Callable[[Lab], Monitored], every: float, state: Path) -> Monitored:
+    number = 0
     while True:
-        wait = _due(state) - time.time()
+        wait = min(_due(state) - time.time(), every)  # never longer, whatever the clock or an earlier watch says
         if wait > 0:
             _log.info("The next look is in %.0f seconds.", wait)
             time.sleep(wait)
@@ -38,16 +49,37 @@ def watch(lab: Lab, look: Callable[[Lab], Monitored]) -> Monitored:
         last = number == lab.monitor.looks
         try:
             result = look(lab)
-            _log.info("%s", result)
-            if last:
-                return result
         except Exception as error:
+            _plan(state, time.time() + every)
             if last:
                 raise
             kind = "" if isinstance(error, LeaflabError) else f"{type(error).__name__}: "
             _log.warning("This look failed, the watch goes on: %s%s", kind, error)
-        finally:
+        else:
             _plan(state, time.time() + every)
+            _log.info("%s", result)
+            if last:
+                return result
+
+
+@contextmanager
+def _alone(path: Path, name: str) -> Iterator[None]:
+    """One watch a model: two would share its schedule, its alarms and its retraining. Freed when the process ends."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            who = f"is already kept by process {lock.read().strip() or '(unknown)'}"
+            hint = "stop that one first, or look once without monitor.watch"
+            raise ConfigError(f"The watch of '{name}'", who, hint=hint) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def _due(state: Path) -> float:
