@@ -33,7 +33,7 @@ from leaflab.workflow.learning import scorer_of
 
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
-    from leaflab.watch.look import Sight
+    from leaflab.watch.look import Known, Sight
 
 ROUNDS = 40
 
@@ -53,23 +53,34 @@ def population(task: str, columns: int, rows: int, random: np.random.Generator) 
     return frame.assign(y=np.array(list("pqrs"))[np.digitize(raw + noise, cuts)])
 
 
-def one(lab: Any, table: pa.Table, reference_rows: int, seed: int) -> Sight:
-    """A model of the first rows, and what one look at the others sees."""
+def known_of(lab: Any, table: pa.Table, rows: int, seed: int) -> tuple[Dataset, Known, pa.Table]:
+    """What is known of a model of the first rows of a table, and the typed rows that come after them."""
     prepared = lab.prepare.clean(table, lab.dataset, ())
-    whole, rows = prepared.table, reference_rows
-    ends = [0, int(0.5 * rows), int(0.6 * rows), rows]
+    whole, ends = prepared.table, [0, int(0.5 * rows), int(0.6 * rows), rows]
     parts = {p: whole.slice(a, b - a) for p, a, b in zip(("train", "valid", "test"), ends, ends[1:], strict=False)}
     dataset = Dataset("null", prepared.task, prepared.roles, prepared.classes, prepared.columns, parts, {},
                       features=prepared.features, facts=prepared.facts, monotone=prepared.monotone)  # fmt: skip
-    scorer = learnt(dataset, seed)
     deciding = lab.metric.resolve(dataset.task)
     metrics = [deciding, *(m for m in all_metrics(dataset.task) if m.name != deciding.name)]
-    known = reference(scorer, dataset, metrics, seed=seed)
-    later = whole.slice(rows)
+    return dataset, reference(learnt(dataset, seed), dataset, metrics, seed=seed), whole.slice(rows)
+
+
+def seen(lab: Any, known: Known, frame: pd.DataFrame, truth: np.ndarray) -> Sight:
+    """One look, all tests together, at rows and their class codes or values."""
     made = Gathering(known.profile.columns, sample=lab.monitor.sample)
-    frame = later.select([c.name for c in scorer.columns]).to_pandas()
-    made.add(Typed(frame, codes_of(dataset, later), np.arange(len(frame))))
-    return look(known, made.window("now", scorer), lab.drift, Limits(), 0.0)
+    made.add(Typed(frame, truth, np.arange(len(frame))))
+    return look(known, made.window("now", known.scorer), lab.drift, Limits(), 0.0)
+
+
+def features(known: Known, table: pa.Table) -> pd.DataFrame:
+    """The columns that the model reads."""
+    return table.select([column.name for column in known.scorer.columns]).to_pandas()
+
+
+def one(lab: Any, table: pa.Table, reference_rows: int, seed: int) -> Sight:
+    """A model of the first rows, and what one look at the others sees."""
+    dataset, known, later = known_of(lab, table, reference_rows, seed)
+    return seen(lab, known, features(known, later), codes_of(dataset, later))
 
 
 def learnt(dataset: Dataset, seed: int) -> Scorer:

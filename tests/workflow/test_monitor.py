@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_the_inference_log_is_joined_with_the_truth_and_its_delay(watched):
     assert any("'x'" in alarm.cause for alarm in done.alarms)
 
 
-def test_bad_input_gets_a_sentence(watched, bench):
+def test_bad_input_gets_a_sentence(watched, bench, caplog):
     with pytest.raises(ConfigError, match="`current` is not set"):
         watched()
     with pytest.raises(ConfigError, match="neither a file nor a lake table"):
@@ -156,8 +157,12 @@ def test_bad_input_gets_a_sentence(watched, bench):
     nothing = replace(watched.lab, name="nobody", current="x.csv")
     with pytest.raises(ModelError, match="'nobody'"):
         monitor(nothing)
+    caplog.set_level("INFO")
     tiny = watched(rows(12, 15))
     assert tiny.exit_code == 0
+    assert re.search(r"tests are not applicable: .*15.* 50", caplog.text)
+    page = watched.lab.tracking.artifact(tiny.run_id, "report.html").read_text()
+    assert "tests are not applicable" in page
     broken = rows(13).astype({"x": "object"})
     broken["x"] = "n/a?"
     assert any("no longer holds numbers" in alarm.cause for alarm in watched(broken).alarms)

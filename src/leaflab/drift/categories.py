@@ -39,6 +39,8 @@ class Categories(ColumnTest):
         p_value = min(1.0, 2 * min(new_p, gone_p))
         if reference.full or current.full:
             return 0.0, 1.0, "more levels than are counted"
+        if not new and not gone:
+            return 0.0, 1.0, "the same levels as before"
         if new_p <= gone_p:
             return new_share, p_value, f"{_few(new, 'new level')} in {new_share:.1%} of rows"
         return gone_share, p_value, f"{_few(gone, 'level')} gone, once in {gone_share:.1%} of rows"

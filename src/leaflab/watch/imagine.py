@@ -62,25 +62,30 @@ class ErrorModel:
     scale: tuple[Any, float] | None = None
     _ratios: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
-    def ratios(self, metric: Metric) -> np.ndarray:
+    def ratios(self, metrics: Sequence[Metric]) -> Mapping[str, np.ndarray]:
         """Realised over imagined loss on the rows it was learnt from, one a bootstrap, shape (calibrations,)."""
-        if metric.name not in self._ratios:
-            random, truth = np.random.default_rng(0), self.rows.truth
-            found = np.ones(len(self.weights))
-            for number, weight in enumerate(self.weights):
-                again = [self.draw(self.rows, random, number) for _ in range(_AGAIN)]
-                came, *guessed = (metric.loss(metric.score(one, self.rows.scores, weight)) for one in (truth, *again))
+        rows, missing = self.rows, [metric for metric in metrics if metric.name not in self._ratios]
+        random, sizes = np.random.default_rng(0), self.sizes(rows) if missing else None
+        found = np.ones((len(missing), len(self.weights)))
+        for number, weight in enumerate(self.weights if missing else ()):
+            again = [self.draw(rows, random, number, sizes) for _ in range(_AGAIN)]
+            for i, metric in enumerate(missing):
+                came, *guessed = (metric.loss(metric.score(t, rows.scores, weight)) for t in (rows.truth, *again))
                 ratio = came / np.mean(guessed) if np.mean(guessed) > 0 else 1.0
-                found[number] = ratio if 0 < ratio < np.inf else 1.0
-            self._ratios[metric.name] = found
-        return self._ratios[metric.name]
+                found[i, number] = ratio if 0 < ratio < np.inf else 1.0
+        self._ratios.update(zip((metric.name for metric in missing), found, strict=True))
+        return self._ratios
 
-    def draw(self, rows: Scored, random: np.random.Generator, number: int) -> np.ndarray:
-        """One imagined truth, shape (rows,)."""
-        if not self.classes:
+    def sizes(self, rows: Scored) -> np.ndarray | None:
+        """How large the error of each row is likely to be; None for classes."""
+        return None if self.classes else _sizes(self.scale, rows.matrix)
+
+    def draw(self, rows: Scored, random: np.random.Generator, number: int, sizes: np.ndarray | None) -> np.ndarray:
+        """One imagined truth of rows and their `sizes`, shape (rows,)."""
+        if sizes is not None:
             errors = random.choice(random.choice(self.residuals, len(self.residuals)), len(rows))
             slope, offset = self.lines[number % len(self.lines)]
-            return np.asarray(slope * rows.scores + offset + errors * _sizes(self.scale, rows.matrix))
+            return np.asarray(slope * rows.scores + offset + errors * sizes)
         chances = self.probabilities(rows.scores, number)
         steps = np.cumsum(chances, axis=1)
         return np.asarray((random.random((len(rows), 1)) > steps[:, :-1]).sum(axis=1), dtype="float64")
@@ -119,11 +124,12 @@ def estimate(
     rows = rows.sample(_ROWS, seed)
     random = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {metric.name: [] for metric in metrics}
+    ratios, sizes = model.ratios(metrics), model.sizes(rows)
     for number in range(_DRAWS):
         which = 1 + number % _CALIBRATIONS
-        truth = model.draw(rows, random, which)
+        truth = model.draw(rows, random, which, sizes)
         for metric in metrics:
-            loss = metric.loss(metric.score(truth, rows.scores)) * model.ratios(metric)[which]
+            loss = metric.loss(metric.score(truth, rows.scores)) * ratios[metric.name][which]
             drawn[metric.name].append(metric.loss(loss))  # a loss is its own way back to the value
     found = {}
     for name, values in drawn.items():

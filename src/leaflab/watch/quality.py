@@ -67,5 +67,6 @@ def volume(rows: int, least: int | None, most: int | None) -> Iterator[Finding]:
         return
     low, high = least or 0, most if most is not None else float("inf")
     off = rows < low or rows > high
-    words = f"{rows:,} rows, expected {low:,} to {'any' if high == float('inf') else f'{high:,}'}"
+    expected = f"at least {low:,}" if most is None else f"{low:,} to {most:,}"
+    words = f"{rows:,} rows, expected {expected}"
     yield Finding("volume", "", 1.0 if off else 0.0, 0.0 if off else 1.0, 1.0, f"Volume: {words}.")

@@ -30,6 +30,7 @@ __all__ = ["Logbook"]
 
 _log = logging.getLogger(__name__)
 _KEPT = 500
+_TOLD = 2
 
 
 class Logbook:
@@ -106,6 +107,7 @@ class Logbook:
             every=seconds_of("monitor.retrain_every", asked.retrain_every) or 0.0,
             budget=self._left(),
         )
+        self._untested(sight)
         self._notes.append(f"Retraining: {decision.why} (expected gain {decision.expected_gain:.1%}).")
         self.alarms.sort(key=lambda alarm: (not alarm.calls, not alarm.open, alarm.severity, -alarm.last_seen))
         metric = self._known.metric
@@ -117,6 +119,15 @@ class Logbook:
         if fresh and asked.webhook:
             send(asked.webhook, asked.secret, f"{self._version}: {len(fresh)} new alarms", fresh)
         return decision
+
+    def _untested(self, sight: Sight) -> None:
+        """Says what the last look could not judge, lest few rows pass for quiet ones."""
+        why = list(dict.fromkeys(s.finding.sentence for s in sight.signals if not s.finding.applies))
+        if why:
+            first = "; ".join(sentence.rstrip(".") for sentence in why[:_TOLD])
+            self.noted(
+                [f"{len(why)} of {len(sight.signals)} tests are not applicable: {first}{'; …' * (len(why) > _TOLD)}"]
+            )
 
     def _note(self, sentence: str) -> None:
         _log.warning("  %s.", sentence)
