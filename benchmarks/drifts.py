@@ -30,11 +30,11 @@ Shift = Callable[[np.random.Generator, pd.DataFrame, np.ndarray, float], None]
 
 
 def mean(random: np.random.Generator, frame: pd.DataFrame, truth: np.ndarray, size: float) -> None:
-    frame["age"] = frame["age"] + size * frame["age"].std()
+    frame["age"] = (frame["age"] + size * frame["age"].std()).round()  # an age stays a whole number
 
 
 def spread(random: np.random.Generator, frame: pd.DataFrame, truth: np.ndarray, size: float) -> None:
-    frame["age"] = frame["age"].mean() + size * (frame["age"] - frame["age"].mean())
+    frame["age"] = (frame["age"].mean() + size * (frame["age"] - frame["age"].mean())).round()
 
 
 def mix(random: np.random.Generator, frame: pd.DataFrame, truth: np.ndarray, size: float) -> None:
@@ -55,11 +55,11 @@ def flip(random: np.random.Generator, frame: pd.DataFrame, truth: np.ndarray, si
 
 
 SHIFTS: tuple[tuple[Shift, str, str, tuple[float, ...]], ...] = (
-    (mean, "age", "mean of a number, standard deviations", (0.25, 0.5, 1.0)),
-    (spread, "age", "its spread, times", (1.25, 1.5, 2.0)),
+    (mean, "age", "mean of a number, standard deviations", (0.1, 0.25, 0.5)),
+    (spread, "age", "its spread, times", (1.1, 1.25, 1.5)),
     (mix, "relationship", "rows moved to one category", (0.1, 0.2, 0.4)),
-    (holes, "age", "values missing", (0.05, 0.15, 0.3)),
-    (unit, "age", "years given as months, share of rows", (0.05, 0.2, 1.0)),
+    (holes, "age", "values missing", (0.02, 0.05, 0.15)),
+    (unit, "age", "years given as months, share of rows", (0.02, 0.05, 0.2)),
     (flip, "", "labels flipped", (0.02, 0.05, 0.1)),
 )
 

@@ -241,5 +241,5 @@ class Backtest:
     start: Annotated[int, Field(ge=1)] = 3
     delay: Annotated[int, Field(ge=0)] = 1
     recent: Annotated[int, Field(ge=1)] | None = None
-    cool_down: Annotated[int, Field(ge=0)] = 1
+    cool_down: Annotated[int, Field(ge=0)] = 0
     rounds: Annotated[int, Field(ge=1)] = 300
