@@ -70,6 +70,9 @@ def test_a_runner_keeps_its_lake_elsewhere(path):
     lines = [line for step in steps(path) for line in re.findall(r"^leaflab (?:run|monitor) .*$", step.get("run", ""))]
     for line in lines if path.stem != "ci" else ():
         assert "lake=s3" in line and "LEAFLAB_LAKE" in read(path)["env"]
+        assert (
+            not line.startswith("leaflab monitor") or "current=inferences" in line
+        )  # it watches what the server answered
 
 
 @every_workflow
