@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Asked", "Refusal", "from_mlflow", "from_rows"]
+from pydantic_core import from_json
+
+__all__ = ["Asked", "Refusal", "decoded", "from_mlflow", "from_rows"]
 
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -37,7 +39,7 @@ def from_rows(body: bytes, wanted: Sequence[str], limit: int) -> Asked:
     Raises:
         Refusal: 400 not JSON; 413 too many rows; 422 not of this shape.
     """
-    plain = _decoded(body)
+    plain = decoded(body)
     rows = plain.get("rows") if isinstance(plain, dict) else None
     if not isinstance(rows, list) or not rows:
         raise Refusal(422, '`rows` must be a list of one or more rows, as in {"rows": [{"column": 1}]}.', ["rows"])
@@ -58,7 +60,7 @@ def from_mlflow(body: bytes, content_type: str, wanted: Sequence[str], limit: in
         return _from_csv(body, limit)
     if kind.strip().lower() != "application/json":
         raise Refusal(415, f"The content type must be application/json or text/csv, got {content_type!r}.")
-    plain = _decoded(body)
+    plain = decoded(body)
     given = [key for key in _FORMATS if key in plain] if isinstance(plain, dict) else []
     if len(given) != 1:
         raise Refusal(400, f"The body must be a JSON object with exactly one of {', '.join(_FORMATS)}.", _FORMATS)
@@ -72,7 +74,16 @@ def from_mlflow(body: bytes, content_type: str, wanted: Sequence[str], limit: in
     return Asked(asked.values, asked.rows, proba)
 
 
-def _decoded(body: bytes) -> Any:
+def decoded(body: bytes) -> Any:
+    """The plain values of a JSON body.
+
+    Raises:
+        Refusal: 400 not JSON.
+    """
+    try:
+        return from_json(body)
+    except ValueError:
+        pass  # the slower parser reads more (a byte order mark, UTF-16, halves of characters), and says why it cannot
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

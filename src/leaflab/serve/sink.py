@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["checked_output", "write_file"]
+
+_GROUP_ROWS = 1 << 19
 
 
 def checked_output(path: str) -> Path:
@@ -59,11 +61,25 @@ def _parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -
     from pyarrow.parquet import ParquetWriter
 
     rows = 0
-    with ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += batch.num_rows
+    with ParquetWriter(path, schema, compression="zstd", use_dictionary=["prediction"]) as writer:
+        for group in _groups(batches):
+            writer.write_table(group)
+            rows += group.num_rows
     return rows
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches as row groups of a size that is quick to write and to read."""
+    import pyarrow as pa
+
+    group: list[pa.RecordBatch] = []
+    for batch in batches:
+        group.append(batch)
+        if sum(one.num_rows for one in group) >= _GROUP_ROWS:
+            yield pa.Table.from_batches(group)
+            group = []
+    if group:
+        yield pa.Table.from_batches(group)
 
 
 def _lines(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from leaflab.serve.asked import Refusal
+from leaflab.serve.asked import Refusal, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +23,7 @@ def labels_from(body: bytes, limit: int) -> tuple[list[str], list[Any]]:
     Raises:
         Refusal: 400 not JSON; 413 too many rows; 422 not of this shape.
     """
-    try:
-        plain = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, "The body must be JSON.") from error
+    plain = decoded(body)
     rows = plain.get("rows") if isinstance(plain, dict) else None
     if not isinstance(rows, list) or not rows:
         raise Refusal(422, '`rows` must be a list, as in {"rows": [{"row_id": "…", "truth": 1}]}.', ["rows"])
