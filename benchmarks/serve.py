@@ -245,8 +245,8 @@ def soaked(home: Path, url: str, body: bytes, process: psutil.Process, requests:
     print(f"soak of {requests:,} requests, 8 connections\n{'requests':>12}{'a second':>10}{'failed':>8}   MB a process")
     for tenth in range(11):
         began, before = time.perf_counter(), answered
-        while (left := requests * tenth / 10 - answered) > 0:
-            found = driven(home, url, body, 8, min(30.0, left / rate))
+        while tenth and (answered == before or answered < requests * tenth / 10):
+            found = driven(home, url, body, 8, min(30.0, (requests * tenth / 10 - answered) / rate))
             answered, failed, rate = answered + int(found["answered"]), failed + int(found["failed"]), found["rate"]
         pace = (answered - before) / (time.perf_counter() - began)
         sizes = " ".join(f"{size:.0f}" for size in megabytes(process))

@@ -106,6 +106,7 @@ def test_many_rows_in_one_request(server, scorer):
         (b'{"rows": []}', 422, "`rows` must be a list", ["rows"]),
         (b'{"rows": [1]}', 422, "`rows[0]` must be an object", ["rows[0]"]),
         (b'{"rows": [{"b": 1}]}', 422, "Missing column: 'a'", ["a"]),
+        (b'{"rows": [{"a": 1}, {"b": 1}]}', 422, "Missing column: 'a' in row 1", ["a"]),
         (
             b'{"rows": [{"a": 1}, {"a": "much"}]}',
             422,

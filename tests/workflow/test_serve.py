@@ -169,3 +169,11 @@ def test_workers_end_with_a_killed_parent_and_lose_nothing(serving, bench):
 def test_a_mistake_is_one_sentence(home, capsys, words, said):
     assert main(["serve", "name=toy", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_mistyped_column_to_hide_is_refused(bench, capsys):
+    bench.train(alias="champion")
+    for key in ("hash", "omit"):
+        assert main(["serve", "name=toy", f"serve.record.{key}=[color]", "serve.host=203.0.113.7"]) == 2
+        said = "`serve.record` names no column that toy version 1 reads, got 'color'; did you mean 'colour'?"
+        assert said in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -112,6 +113,7 @@ async def _lifespan(parts: Parts) -> AsyncIterator[None]:
     await asyncio.to_thread(parts.follower.poll)
     if service.journal is not None:
         service.journal.start()
+    gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up answers
     following = asyncio.create_task(_follow(parts))
     try:
         yield

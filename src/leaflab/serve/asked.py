@@ -33,8 +33,8 @@ class Asked:
     proba: bool = False
 
 
-def from_rows(body: bytes, wanted: Sequence[str], limit: int) -> Asked:
-    """`{"rows": [{column: value, …}, …]}`.
+def from_rows(body: bytes, wanted: Sequence[str], limit: int, required: Sequence[str] = ()) -> Asked:
+    """`{"rows": [{column: value, …}, …]}`; every row has all required columns.
 
     Raises:
         Refusal: 400 not JSON; 413 too many rows; 422 not of this shape.
@@ -43,7 +43,13 @@ def from_rows(body: bytes, wanted: Sequence[str], limit: int) -> Asked:
     rows = plain.get("rows") if isinstance(plain, dict) else None
     if not isinstance(rows, list) or not rows:
         raise Refusal(422, '`rows` must be a list of one or more rows, as in {"rows": [{"column": 1}]}.', ["rows"])
-    return _from_records(rows, wanted, limit, "rows")
+    asked = _from_records(rows, wanted, limit, "rows")
+    for name in required:
+        if None in asked.values.get(name, ()):
+            at = next((i for i, row in enumerate(rows) if name not in row), None)
+            if at is not None:
+                raise Refusal(422, f"Missing column: {name!r} in row {at}.", [name], at)
+    return asked
 
 
 def from_mlflow(body: bytes, content_type: str, wanted: Sequence[str], limit: int) -> Asked:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,11 @@ class Journal:
         self.trouble = ""
 
     def start(self) -> None:
-        """Begins to write."""
+        """Begins to write; what that takes is loaded first, so that no answer waits for it."""
+        import pyarrow.parquet  # noqa: F401
+
+        with suppress(Exception):  # a lake out of reach is told of when there is something to write
+            self._lake.versions(self._table)
         self._thread.start()
 
     def keeps(self) -> bool:

@@ -59,6 +59,7 @@ class Live:
     Attributes:
         labels: the classes as texts.
         wanted: the columns to take from a request: those the model reads, and those that name a row.
+        required: the columns a row must have.
     """
 
     def __init__(self, version: Version, scorer: Scorer, example: Values) -> None:
@@ -68,6 +69,7 @@ class Live:
         self.fast = Fast(scorer)
         self.ids = RowIds(scorer)
         self.labels = [str(label) for label in scorer.classes]
+        self.required = [c.name for c in scorer.columns if c.required]
         self.wanted = [*dict.fromkeys([*(c.name for c in scorer.columns), *(scorer.meta.get("id") or ())])]
 
     @classmethod

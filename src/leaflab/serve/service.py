@@ -132,7 +132,7 @@ class Service:
 
     def _predict(self, context: Context, body: bytes, *, proba: bool, explain: bool) -> Reply:
         live = self._live(context)
-        asked = from_rows(body, live.wanted, self.limits.rows)
+        asked = from_rows(body, live.wanted, self.limits.rows, live.required)
         if explain and asked.rows > _EXPLAINED_ROWS:
             raise Refusal(
                 422, f"At most {_EXPLAINED_ROWS} rows can be explained at once, got {asked.rows:,}.", ["rows"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ def checked_output(path: str) -> Path:
 
 def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Writes beside the file and gives it its name when all is there; returns the number of rows."""
+    _clear(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         rows = _WRITERS[path.suffix.lower()](partial, schema, batches)
@@ -44,6 +46,14 @@ def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
         partial.unlink(missing_ok=True)
         raise
     return rows
+
+
+def _clear(path: Path) -> None:
+    """Removes what writers of this file left that were killed."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.partial"):
+        writer = left.suffixes[-2].lstrip(".")
+        if writer.isdigit() and not Path(f"/proc/{writer}").exists():
+            left.unlink(missing_ok=True)
 
 
 def _csv(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaflab.errors import ExtraError
+from leaflab.errors import ConfigError, ExtraError
 from leaflab.serve.cores import share
+from leaflab.workflow.site import Site
 
 if TYPE_CHECKING:
-    from leaflab.lake.base import Lake
-    from leaflab.serve.gate import Gate
-    from leaflab.tracking.base import Tracking
     from leaflab.workflow.lab import Lab
-    from leaflab.workflow.settings import Serve
 
-__all__ = ["Served", "Site", "serve"]
+__all__ = ["Served", "serve"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,50 +33,13 @@ class Served:
         return f"Served '{self.name}' for {self.seconds:.0f} s."
 
 
-@dataclass(frozen=True)
-class Site:
-    """What a worker process needs to make its application."""
-
-    name: str
-    settings: Serve
-    tracking: Tracking
-    lake: Lake
-    folder: Path
-
-    def application(self) -> Gate:
-        """The application of this process."""
-        from leaflab.serve.app import Parts, application
-        from leaflab.serve.following import Follower
-        from leaflab.serve.gate import api_keys
-        from leaflab.serve.journal import Journal, Keeping
-        from leaflab.serve.measures import Measures
-        from leaflab.serve.recorded import Recorder, hash_key
-        from leaflab.serve.server import configured, end_with_parent
-        from leaflab.serve.service import Limits, Service
-
-        asked = self.settings
-        configured()
-        end_with_parent()
-        follower = Follower(self.tracking.registry, self.name, asked.alias, asked.shadow)
-        journal = None
-        if kept := asked.record:
-            key = hash_key(self.folder / "inference.key") if kept.hash else b""
-            recorder, table = Recorder(kept.hash, kept.omit, key), f"inference/{self.name}"
-            spool = self.folder / "inference" / self.name
-            journal = Journal(self.lake, table, recorder, Keeping(kept.seconds, kept.rows, kept.share, spool))
-        size = int(asked.max_megabytes * 2**20)
-        limits = Limits(asked.max_rows, size, asked.read_seconds, asked.answer_seconds, asked.queue)
-        service = Service(follower, Measures(), journal, limits)
-        keys = api_keys(asked.keys_file, os.environ.get("LEAFLAB_SERVE_KEYS", ""))
-        return application(Parts(service, self.lake, keys, asked.poll_seconds, asked.log_requests))
-
-
 def serve(lab: Lab) -> Served:
     """Serves until told to stop.
 
     Raises:
         ExtraError: the server's packages are not installed.
-        ConfigError: the address cannot be listened on, or the keys cannot be read.
+        ConfigError: the address cannot be listened on, the keys cannot be read, or a column to be hashed or left out is
+            none of the model's.
     """
     asked = lab.serve
     share(asked.threads or max(1, (os.cpu_count() or 1) // asked.workers))
@@ -89,6 +49,7 @@ def serve(lab: Lab) -> Served:
     except ModuleNotFoundError as error:
         raise ExtraError("`leaflab serve`", "serve") from error
     api_keys(asked.keys_file, "")
+    _checked_privacy(lab)
     listener = bound(asked.host, asked.port)
     host = f"[{asked.host}]" if ":" in asked.host else asked.host
     with listener:
@@ -96,3 +57,19 @@ def serve(lab: Lab) -> Served:
         site = Site(lab.name, asked, lab.tracking, lab.lake, lab.folder)
         seconds = run(partial(Site.application, site), listener, asked.workers, asked.grace_seconds)
     return Served(lab.name, seconds)
+
+
+def _checked_privacy(lab: Lab) -> None:
+    """A mistyped name would keep in clear what was to be hidden."""
+    kept, registry = lab.serve.record, lab.tracking.registry
+    hidden = [*kept.hash, *kept.omit] if kept else []
+    version = registry.version(lab.name, alias=lab.serve.alias) if hidden else None
+    if version is None:
+        return
+    scorer = registry.scorer(version)
+    known = [*(column.name for column in scorer.columns), *(scorer.meta.get("id") or ())]
+    for name in hidden:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean '{near[0]}'?" if near else "it is not recorded anyway; leave it out"
+            raise ConfigError("`serve.record`", f"names no column that {version} reads", got=name, hint=hint)
