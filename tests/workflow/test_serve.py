@@ -175,5 +175,5 @@ def test_a_mistyped_column_to_hide_is_refused(bench, capsys):
     bench.train(alias="champion")
     for key in ("hash", "omit"):
         assert main(["serve", "name=toy", f"serve.record.{key}=[color]", "serve.host=203.0.113.7"]) == 2
-        said = "`serve.record` names no column that toy version 1 reads, got 'color'; did you mean 'colour'?"
+        said = "`serve.record` names no column that toy version 1 reads, got 'color': did you mean 'colour'?"
         assert said in capsys.readouterr().err
