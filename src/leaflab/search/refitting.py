@@ -76,23 +76,23 @@ class Refit:
     _reserved: float = 0.0
 
     def reserve(self, trials: Sequence[Trial]) -> float:
-        """Seconds the final model will take, from what its trials took: of as many configurations as take no more than
-        a share of the budget. Where not even one does, the trials may have it all, and their folds are the model."""
+        """Seconds the final model will take, from what its trials took; a share of the budget at most. Where that is
+        too little for even one fit on all rows, the trials may have it all, and their folds are the model."""
         if self.members.budget.seconds is None:
             return 0.0
         known = tuple(t.number for t in trials if counts(t))
         if known != self._chosen_for:
             self._chosen_for = known
-            self._reserved = self._affordable(self._best(trials), _MOST * self.members.budget.seconds)
+            best, limit = self._best(trials), _MOST * self.members.budget.seconds
+            one = self.members.needed([Part(best[0], None)]) if best else 0.0
+            self._reserved = min(limit, self._needed(best)) if one <= limit else 0.0
         return self._reserved + 0.02 * self.members.budget.seconds
 
-    def _affordable(self, best: Sequence[Trial], limit: float) -> float:
-        looks = self.members.needed(self._looks(best))
-        for top in range(self.top if self.kind == "blend" else 1, 0, -1):
-            costly = sorted(best[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))[:top]
-            if (seconds := looks + self.members.needed(self._parts(costly))) <= limit:
-                return seconds
-        return 0.0
+    def _needed(self, best: Sequence[Trial]) -> float:
+        """Seconds of the second look and of the dearest configurations that may be chosen."""
+        top = self.top if self.kind == "blend" else 1
+        costly = sorted(best[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))[:top]
+        return self.members.needed(self._looks(best)) + self.members.needed(self._parts(costly))
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
