@@ -68,6 +68,9 @@ def make(path: Path, rows: int, seed: int, shift: float) -> None:
 
 def ours(before: Path, now: Path) -> None:
     """Every drift test between two files, in this process; prints seconds, peak memory and what was found."""
+    import lightgbm  # noqa: F401 - what the other side imports before its clock starts
+    import scipy.stats  # noqa: F401
+
     from leaflab.door.compose import lab_for
     from leaflab.drift.base import Pair
     from leaflab.drift.profile import CHUNK as BATCH

@@ -91,10 +91,19 @@ def _floats(column: pa.ChunkedArray[Any]) -> np.ndarray:
 
 
 def _coded(column: pa.ChunkedArray[Any], known: list[str]) -> np.ndarray:
+    """Places in `known` (one beyond it for any other), NaN where missing; each distinct value is looked up once."""
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    texts = column.to_pandas()
-    words = texts.map(lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v), na_action="ignore")
-    found = pd.Index(known, dtype="str").get_indexer(pd.Index(words.astype("str"))).astype("float64")
-    found[texts.isna().to_numpy()] = np.nan
-    return np.where(found < 0, len(known), found)
+    coded: Any = column.combine_chunks()
+    coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
+    places = {level: float(place) for place, level in enumerate(known)}
+    values = coded.dictionary.to_pylist()
+    found = [np.nan if pd.isna(value) else places.get(_word(value), float(len(known))) for value in values]
+    rows = pc.fill_null(coded.indices, len(found)).to_numpy(zero_copy_only=False)
+    return np.array([*found, np.nan])[rows]
+
+
+def _word(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
