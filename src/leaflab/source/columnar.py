@@ -11,6 +11,7 @@ from leaflab.source.format import Findings, Format
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from leaflab.source.piece import Piece
 
@@ -58,7 +59,20 @@ class Parquet(_Columnar):
         import pyarrow.parquet as pq
 
         file = pq.ParquetFile(stream)
-        return file.schema_arrow, file.iter_batches(_ROWS)
+        return file.schema_arrow, (b for some in _together(file) for b in file.iter_batches(_ROWS, row_groups=some))
+
+
+def _together(file: pq.ParquetFile) -> Iterator[list[int]]:
+    """Row groups to be asked for together: asked for all at once, Arrow would hold the whole file before long."""
+    some, rows = [], 0
+    for group in range(file.num_row_groups):
+        some.append(group)
+        rows += file.metadata.row_group(group).num_rows
+        if rows >= _ROWS:
+            yield some
+            some, rows = [], 0
+    if some:
+        yield some
 
 
 class Arrow(_Columnar):
