@@ -56,7 +56,7 @@ class Known:
         labels: profile of the target; None where unknown.
         relevant: the columns that can move the answers.
         facts: rows and duplicates of the raw table.
-        table: the rows behind `profile`.
+        table: the rows behind `profile`; None without a time column.
         times: their times, as in a window; None without a time column.
     """
 

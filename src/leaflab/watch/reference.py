@@ -13,6 +13,7 @@ from leaflab.watch.impact import importances
 from leaflab.watch.look import Known, label_table
 from leaflab.watch.performance import realised
 from leaflab.watch.scored import Scored, answers, score
+from leaflab.watch.window import KEPT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,11 +57,12 @@ def reference(
     table = pa.concat_tables([dataset.parts["train"], dataset.parts["valid"]], promote_options="default")
     if which == "held_out" or not table.num_rows:
         table = held_table
-    held = _scored(scorer, dataset, held_table)
-    some = _scored(scorer, dataset, _few(table, seed))
+    held = _scored(scorer, dataset, _few(held_table, KEPT, seed))
+    some = _scored(scorer, dataset, _few(table, _IMPACT_ROWS, seed))
     known = reference_profile(batches_of(table), columns_of(scorer, dataset, table), sample=sample, seed=seed)
     if len(held):
         known = known.scored(answers(scorer, held.scores))
+    times = _times(dataset, table)
     moving = importances(scorer, some) if len(some) else {}
     return Known(
         scorer=scorer,
@@ -73,8 +75,8 @@ def reference(
         realised=realised(metrics, held, seed),
         labels=_labels(scorer, held),
         relevant=frozenset(name for name, moved in moving.items() if moved >= _RELEVANT and name != dataset.roles.time),
-        table=table,
-        times=_times(dataset, table),
+        table=None if times is None else table,
+        times=times,
         facts={key: float(dataset.facts.get(key, 0) or 0) for key in ("rows_in", "duplicates")},
     )
 
@@ -112,10 +114,10 @@ def _times(dataset: Dataset, table: pa.Table) -> np.ndarray | None:
     return np.where(stamps.isna(), np.nan, stamps.astype("int64").to_numpy() / 1e6)
 
 
-def _few(table: pa.Table, seed: int) -> pa.Table:
-    if table.num_rows <= _IMPACT_ROWS:
+def _few(table: pa.Table, most: int, seed: int) -> pa.Table:
+    if table.num_rows <= most:
         return table
-    chosen = np.random.default_rng(seed).choice(table.num_rows, _IMPACT_ROWS, replace=False)
+    chosen = np.random.default_rng(seed).choice(table.num_rows, most, replace=False)
     return table.take(np.sort(chosen))
 
 

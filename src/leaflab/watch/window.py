@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEPT", "Gathering", "Typed", "Window"]
 
-KEPT = 200_000
+KEPT = 100_000
 _TRUTH, _TIME = "\0truth", "\0time"
 
 
@@ -62,8 +62,8 @@ class Window:
     Args:
         label: for people (`2013-05`, `rows 1–2,000`).
         profile: of all rows; columns that the current rows lack are left out.
-        scored: the rows with answers and what truth there is, in time order; of more than 200,000 a random sample.
-        labelled: those with their truth; of more than 200,000 a random sample.
+        scored: the rows with answers and what truth there is, in time order; of more than 100,000 a random sample.
+        labelled: those with their truth; of more than 100,000 a random sample.
         rows, truths: rows, and rows with their truth.
         repeated: rows whose id another row has.
         times: seconds since the epoch of the rows in `scored`, NaN where unknown; None without a time column.
@@ -144,11 +144,18 @@ class Gathering:
             labelled=labelled,
             rows=self.rows,
             truths=self._truths,
-            repeated=self.rows - len(np.unique(np.concatenate(self._keys))),
+            repeated=self._repeated(),
             times=times if self._timed and not np.isnan(times).all() else None,
             end=float(self._end) if np.isfinite(self._end) else None,
             delay=float(np.median(waited)) if len(waited) else None,
         )
+
+    def _repeated(self) -> int:
+        """Rows whose id an earlier one has; sorted in place, because every other way holds the ids several times."""
+        keys = np.concatenate(self._keys)
+        self._keys.clear()
+        keys.sort()
+        return int(np.count_nonzero(keys[1:] == keys[:-1]))
 
     def _scored(self, sample: Sample, scorer: Scorer) -> tuple[Scored, np.ndarray]:
         """The sampled rows in time order, those without a time first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from leaflab.metric.all import all_metrics
@@ -42,6 +43,7 @@ def _look(lab: Lab) -> Monitored:
     version = standing_version(lab, asked.alias, asked.version)
     subject = subject_of_version(lab, version)
     current, known = current_rows(lab), _known(lab, subject)
+    subject = replace(subject, dataset=replace(subject.dataset, parts={}))  # seen, and large: their memory is needed
     within = seconds_of("monitor.fresh_within", asked.fresh_within)
     limits = Limits(
         asked.alpha,
