@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from leaflab.alone import alone
 from leaflab.app import main
 from leaflab.drift.categories import Categories
 from leaflab.drift.chi2 import Chi2
@@ -235,6 +236,11 @@ def test_a_second_watch_of_one_model_is_refused_and_names_the_first(watched):
         first.wait()
     (watched.lab.folder / "monitor" / "toy.json").unlink(missing_ok=True)
     assert monitor(replace(watched.lab, current="current.csv", drift={}, monitor=asked)).looks == 1
+
+
+def test_the_watch_of_a_model_with_a_like_name_holds_up_no_look(watched):
+    with alone(watched.lab.folder / "monitor" / "toy-1.lock", RuntimeError):  # as the watch of a model `toy-1` does
+        assert watched(rows(26)).version.number == 1
 
 
 def test_a_watch_never_waits_longer_than_it_was_asked_to(watched):

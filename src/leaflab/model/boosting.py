@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Course", "Judge", "grow"]
 
-_CHECKPOINTS = 0.5
-
 
 @dataclass
 class Course:

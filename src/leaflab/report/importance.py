@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from leaflab.scorer import Scorer
     from leaflab.scorer.predictor import Predictor
 
-__all__ = ["contributions", "permutation", "twins"]
+__all__ = ["contributions", "permutation", "twins", "uncorrected"]
 
 Loss = Callable[[np.ndarray, np.ndarray], float]
 
@@ -25,7 +25,7 @@ def contributions(scorer: Scorer, matrix: np.ndarray) -> dict[str, float]:
         scorer: the model.
         matrix: encoded rows, shape (rows, features); some hundred suffice.
     """
-    base, _ = _uncorrected(scorer.predictor)
+    base, _ = uncorrected(scorer.predictor)
     if not isinstance(base, Boosters) or not len(matrix):
         return {}
     names, total = scorer.encoder.names, np.zeros(len(scorer.encoder.names))
@@ -77,7 +77,7 @@ def twins(
         shares: of the training rows.
         seed: instead of the booster's own; it also chooses the rows of a share.
     """
-    base, corrected = _uncorrected(scorer.predictor)
+    base, corrected = uncorrected(scorer.predictor)
     if not isinstance(base, Boosters) or not len(valid):
         return {}
     import lightgbm
@@ -96,7 +96,7 @@ def twins(
     return made
 
 
-def _uncorrected(predictor: Predictor) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
+def uncorrected(predictor: Predictor) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
     """What answers before a recalibration, and the correction of its answers; a twin is corrected like its model."""
     if isinstance(predictor, Recalibrated):
         return predictor.base, predictor.corrected

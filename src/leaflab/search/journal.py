@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
 
+from leaflab.alone import alone
 from leaflab.errors import ConfigError
 
 __all__ = ["RUNG", "Journal", "held", "kept"]
@@ -94,19 +94,8 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            who = file.read().strip() or "another process"
-            hint = "wait for it, or change the seed to start another sweep"
-            raise ConfigError("This sweep", f"is already being run by {who}", hint=hint) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()}")
-        file.flush()
+    hint = "wait for it, or change the seed to start another sweep"
+    with alone(folder / "lock", lambda who: ConfigError("This sweep", f"is already being run by {who}", hint=hint)):
         yield
 
 

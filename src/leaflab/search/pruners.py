@@ -108,7 +108,7 @@ class Asha(Pruner):
 
 
 @option
-class Rungs(Pruner):
+class Rungs(Asha):
     """Successive halving over rows: a trial learns from a share of them first, and only the best go on to a larger one.
 
     Args:
@@ -116,14 +116,8 @@ class Rungs(Pruner):
         least: rows of the lowest rung; where there are fewer than `reduction` times as many, nothing is stopped.
     """
 
-    reduction: Annotated[int, Field(ge=2)] = 3
     least: Annotated[int, Field(ge=1)] = 20_000
     by = "rows"
-
-    def make(self) -> BasePruner:
-        from optuna.pruners import SuccessiveHalvingPruner
-
-        return SuccessiveHalvingPruner(min_resource=1, reduction_factor=self.reduction)
 
     def shares(self, rows: int) -> tuple[float, ...]:
         found: list[float] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaflab.errors import LeaflabError, TrackingError
 from leaflab.workflow.judging import new_entry
-from leaflab.workflow.ledger import BROKEN, CHAMPION, Ledger, opened
+from leaflab.workflow.ledger import BROKEN, CHAMPION, Ledger, opened, promotion_of
 
 if TYPE_CHECKING:
     from leaflab.workflow.lab import Lab
@@ -66,7 +66,7 @@ def _alias(ledger: Ledger, entries: list[Entry]) -> Iterator[Finding]:
             f"'{name}' has {is_now} as champion, the ledger says {by_record}: the alias was moved without a record."
         )
         yield Finding(name, "alias", sentence, known)
-    elif now and ledger.promotion_of(now) is None:
+    elif now and promotion_of(entries, now) is None:
         way = f"`leaflab promote name={name} promote.version={now}` judges it"
         yield Finding(name, "record", f"'{name}' has version {now} as champion, and no ledger says why: {way}.")
     numbers = {version.number for version in registry.versions(name)}

@@ -11,7 +11,7 @@ from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Metric, Model
 from leaflab.workflow.judging import holder, new_entry
-from leaflab.workflow.ledger import opened
+from leaflab.workflow.ledger import opened, promotion_of
 from leaflab.workflow.promoted import Promoted
 from leaflab.workflow.summary import summarised
 
@@ -38,7 +38,7 @@ def deliver(lab: Lab, source: Ledger, champion: Version | None) -> Promoted:
         hint = f"run `leaflab promote name={lab.name}` first"
         raise ModelError(f"'{lab.name}'", "has no champion to copy", hint=hint)
     tracking, name = _target(lab)
-    judged = source.promotion_of(champion.number)
+    judged = promotion_of(source.entries(), champion.number)
     if judged is None:
         hint = f"judge it first: `leaflab promote name={lab.name} promote.version={champion.number}`"
         raise ModelError(str(champion), "has no record in the ledger", hint=hint)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from leaflab.values import Artifact, Metric, Tag
 if TYPE_CHECKING:
     from leaflab.tracking.base import Record, Tracking
 
-__all__ = ["BROKEN", "CHALLENGER", "CHAMPION", "Entry", "Ledger", "opened"]
+__all__ = ["BROKEN", "CHALLENGER", "CHAMPION", "Entry", "Ledger", "opened", "promotion_of"]
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -127,10 +127,6 @@ class Ledger:
             )
         return found
 
-    def promotion_of(self, champion: int) -> Entry | None:
-        """The newest entry by which a version is or was champion."""
-        return next((e for e in reversed(self.entries()) if e.moved and e.champion == champion), None)
-
     def _read(self, number: int, run: Record | None) -> Entry | None:
         """The entry that a run holds; None where it is not as it was written."""
         file = self.tracking.artifact(run.id, _FILE) if run else None
@@ -225,6 +221,11 @@ class Ledger:
         tags = {"leaflab.verb": "promote", "leaflab.ledger": self.name}
         numbered = ((run.tags.get("leaflab.entry", ""), run) for run in self.tracking.search(tags=tags, limit=100_000))
         return {int(number): run for number, run in numbered if number.isdigit()}
+
+
+def promotion_of(entries: Sequence[Entry], champion: int) -> Entry | None:
+    """The newest entry by which a version is or was champion."""
+    return next((e for e in reversed(entries) if e.moved and e.champion == champion), None)
 
 
 @contextmanager

@@ -55,7 +55,8 @@ def _look(lab: Lab) -> Monitored:
         asked.season,
     )
     windows = Windows(lab, current, Typing(lab, subject), known)
-    with locked(lab.folder / "monitor" / f"{version.name}-{version.number}.lock"), Logbook(lab, version, known) as book:
+    turn = lab.folder / "monitor" / "looks" / f"{version.name}-{version.number}.lock"
+    with locked(turn), Logbook(lab, version, known) as book:
         for window in windows:
             book.add(look(known, window, lab.drift, limits, time.time()))
         book.noted(windows.notes)

@@ -9,7 +9,7 @@ from leaflab.workflow.delivery import deliver
 from leaflab.workflow.evidence import subject_of_version
 from leaflab.workflow.gathering import gather
 from leaflab.workflow.judging import candidate, holder
-from leaflab.workflow.ledger import opened
+from leaflab.workflow.ledger import opened, promotion_of
 from leaflab.workflow.promoted import Promoted
 from leaflab.workflow.rollback import roll_back
 from leaflab.workflow.settling import Case, settle
@@ -40,7 +40,7 @@ def promote(lab: Lab) -> Promoted:
         if asked.to:
             return deliver(lab, ledger, champion)
         challenger = candidate(lab, champion)
-        if champion and challenger.number == champion.number and ledger.promotion_of(champion.number):
+        if champion and challenger.number == champion.number and promotion_of(ledger.entries(), champion.number):
             return Promoted("already champion", champion, f"{champion} is already champion.")
         subject = subject_of_version(lab, challenger)
         if not subject.dataset.rows("test"):

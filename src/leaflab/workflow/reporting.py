@@ -16,6 +16,7 @@ from leaflab.report.advice import Advice, advise
 from leaflab.report.assess import Assessment, Rows, assess, valid_scores
 from leaflab.report.calibration import recalibration
 from leaflab.report.card import card, page
+from leaflab.report.importance import uncorrected
 from leaflab.scorer.predictor import Boosters, Recalibrated
 from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Metric, Model
@@ -159,7 +160,7 @@ def _about(lab: Lab, subject: Subject, note: str) -> dict[str, Any]:
     }
     shape = f"{len(dataset.classes)} classes" if dataset.classes else "a number"
     predictor = subject.scorer.predictor
-    made = predictor.base if isinstance(predictor, Recalibrated) else predictor
+    made, _ = uncorrected(predictor)
     kind = f"{len(made.models)} LightGBM booster(s), averaged" if isinstance(made, Boosters) else made.to_json()["kind"]
     details = {
         "model": f"{kind}{', probabilities recalibrated' if made is not predictor else ''}",
@@ -190,8 +191,7 @@ def recalibrated(lab: Lab, subject: Subject) -> Version:
         rule = "needs a binary task and validation rows"
         raise ConfigError("`evaluate.recalibrate`", rule, got=f"{dataset.task}, {dataset.rows('valid')} rows")
     parts = {name: _rows(dataset, name) for name in ("train", "valid")}
-    base = subject.scorer.predictor
-    base = base.base if isinstance(base, Recalibrated) else base
+    base, _ = uncorrected(subject.scorer.predictor)
     scores = next(reversed(valid_scores(replace(subject.scorer, predictor=base), parts).values()))
     x, y = recalibration(kind, parts["valid"].truth, scores[:, 1], parts["valid"].weight)
     scorer = replace(subject.scorer, predictor=Recalibrated(base, x, y))

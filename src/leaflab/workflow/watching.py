@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leaflab.alone import alone
 from leaflab.errors import ConfigError, LeaflabError
 from leaflab.watch.policy import seconds_of
 
@@ -33,8 +32,11 @@ def watch(lab: Lab, look: Callable[[Lab], Monitored]) -> Monitored:
     every = seconds_of("monitor.every", lab.monitor.every)
     if not every:
         raise ConfigError("`monitor.every`", "must be a span above 0, as in 30m or 1h", got=lab.monitor.every)
-    folder = lab.folder / "monitor"
-    with _alone(folder / f"{lab.name}.lock", lab.name):
+    folder, watched = lab.folder / "monitor", f"The watch of '{lab.name}'"
+    hint = "stop that one first, or look once without monitor.watch"
+    with alone(  # two would share its schedule, its alarms and its retraining
+        folder / f"{lab.name}.lock", lambda who: ConfigError(watched, f"is already kept by {who}", hint=hint)
+    ):
         return _looks(lab, look, every, folder / f"{lab.name}.json")
 
 
@@ -60,26 +62,6 @@ def _looks(lab: Lab, look: Callable[[Lab], Monitored], every: float, state: Path
             _log.info("%s", result)
             if last:
                 return result
-
-
-@contextmanager
-def _alone(path: Path, name: str) -> Iterator[None]:
-    """One watch a model: two would share its schedule, its alarms and its retraining. Freed when the process ends."""
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            who = f"is already kept by process {lock.read().strip() or '(unknown)'}"
-            hint = "stop that one first, or look once without monitor.watch"
-            raise ConfigError(f"The watch of '{name}'", who, hint=hint) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def _due(state: Path) -> float:
