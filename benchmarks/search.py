@@ -293,11 +293,12 @@ def rows(file):
 
 
 def table(file, seconds):
-    """Loss a method and dataset, and the gain over defaults against the best peer's, clipped to [0.25, 4]."""
+    """Mean loss a method and dataset, and the gain over defaults against the best peer's, clipped to [0.25, 4]; then
+    how much more every peer loses on the same splits, with the paired 95 % interval."""
     import math
 
     known = [r for r in rows(file) if r["seconds"] == seconds and "loss" in r]
-    ratios = []
+    ratios, pairs = [], []
     print(f"| dataset | splits | {' | '.join(PEERS)} | gain over defaults, of the best peer's |")
     print("|" + "---|" * (len(PEERS) + 3))
     for name in DATASETS:
@@ -305,18 +306,36 @@ def table(file, seconds):
         splits = sorted({s for m, s in own if m == "leaflab"} & {s for m, s in own if m == "defaults"})
         if not splits:
             continue
-        means = {}
+        means, more = {}, {}
         for method in PEERS:
             values = [own[method, s] for s in splits if (method, s) in own]
             means[method] = sum(values) / len(values) if len(values) == len(splits) else None
+            more[method] = [own[method, s] - own["leaflab", s] for s in splits if (method, s) in own]
         peers = [v for m, v in means.items() if m not in ("leaflab", "defaults") and v is not None]
         gain, best = means["defaults"] - means["leaflab"], means["defaults"] - min(peers) if peers else float("nan")
         ratio = min(4.0, max(0.25, gain / best if best > 0 else 4.0))
         ratios += [ratio] if peers else []
         cells = " | ".join("–" if v is None else f"{v:.5g}" for v in means.values())
         print(f"| {name} | {len(splits)} | {cells} | {ratio:.2f} |")
+        if len(splits) > 1:
+            pairs.append(f"| {name} | {' | '.join(interval(more[m]) for m in list(PEERS)[1:])} |")
     if ratios:
         print(f"\nGeometric mean of the last column: {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}")
+    if pairs:
+        print("\nWhat a method loses more than leaflab on the same splits, with the paired 95 % interval:\n")
+        print(f"| dataset | {' | '.join(list(PEERS)[1:])} |\n" + "|" + "---|" * len(PEERS))
+        print("\n".join(pairs))
+
+
+def interval(values):
+    """Mean and Student's 95 % interval of paired differences."""
+    import numpy as np
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return "–"
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):+.3g} ± {half:.2g}"
 
 
 def main():

@@ -38,6 +38,27 @@ def test_a_sweep_and_its_trials_are_made_again_byte_by_byte(swept):
     assert "metrics too" in text
 
 
+def test_models_with_and_without_features_of_pairs_are_made_again_together(home):
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(3200, 4)), columns=list("abcd"))
+    frame["y"] = frame["c"] + generator.normal(size=3200)
+    frame.to_csv(home / "table.csv", index=False)
+    words = [*WORDS[:2], "search.trials=8", "model.max_rounds=25", "model.pairs=3", "executor=inline"]
+    swept = sweep(lab_for("sweep", words))
+    tracking = lab_for("sweep", words).tracking
+    paired = {t.number: bool(t.params.get("pairs")) for t in swept.trials}
+    assert set(paired.values()) == {True, False}
+    for run in tracking.search("table", {"leaflab.verb": "trial"}):
+        scorer = tracking.scorer(run.id)
+        assert len(scorer.encoder.features) == (7 if paired[int(run.tags["leaflab.trial"])] else 4)
+        assert len(scorer.score(frame[:5].drop(columns="y"))) == 5
+    linear = tracking.scorer(next(r.id for r in tracking.search("table", {}) if r.name == "baseline linear"))
+    assert linear.encoder.names == list("abcd")
+    assert {paired[part["trial"]] for part in swept.scorer.meta["made"]} == {True, False}
+    code, text = said(swept.run_id)
+    assert (code, "identical" in text) == (0, True), text
+
+
 def test_what_differs_is_told(swept):
     lab = lab_for("sweep", WORDS)
     lab.tracking.annotate(swept.run_id, [Tag("leaflab.version.lightgbm", "4.0.0")])

@@ -4,14 +4,15 @@ import lightgbm.basic
 import pytest
 
 from leaflab.errors import ConfigError
-from leaflab.model.parameters import ALIASES, DATASET, DEFAULTS, NAMES, check, divided
+from leaflab.model.parameters import ALIASES, DATASET, DEFAULTS, MORE, NAMES, check, divided
 
 KNOWN = lightgbm.basic._ConfigAliases._get_all_param_aliases()
 
 
 def test_every_name_is_lightgbms_own():
     assert set(KNOWN) >= NAMES
-    assert set(DEFAULTS) <= NAMES
+    assert set(DEFAULTS) <= NAMES | MORE
+    assert not MORE & set(KNOWN)
 
 
 def test_every_alias_is_lightgbms_own():

@@ -13,12 +13,12 @@ from leaflab.model.portfolio import fine, portfolio
 ROWS = 3000
 
 
-def problem(distinct, categorical=()):
+def problem(distinct, categorical=(), paired=0):
     column = np.arange(ROWS, dtype=float) % distinct
     column[::7] = np.nan
     return SimpleNamespace(
         matrix=np.column_stack([column, np.zeros(ROWS)]), categorical=categorical, boundary=ROWS, task="binary",
-        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"),
+        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"), paired=paired,
     )  # fmt: skip
 
 
@@ -35,3 +35,29 @@ def test_finer_bins_are_tried_where_a_column_of_numbers_has_more_values_than_bin
 @pytest.mark.parametrize("bins", [[63, 255], {"low": 15, "high": 255}, 127])
 def test_coarser_bins_of_ones_own_are_searched_whatever_the_table(bins):
     assert "max_bin" in LightGBM().space(problem(100), {"max_bin": bins})
+
+
+def test_features_of_pairs_are_tried_and_searched_only_where_there_are_some():
+    asked = {"pairs": [False, True], "num_leaves": {"low": 4, "high": 64}}
+    assert not any("pairs" in p for p in portfolio(problem(9)))
+    assert "pairs" not in LightGBM().space(problem(9), asked)
+    tried = portfolio(problem(9, paired=1))
+    assert {True, False} == {"pairs" in p for p in tried}
+    assert tried[0] == {}
+    assert LightGBM().space(problem(9, paired=1), asked)["pairs"] == [False, True]
+
+
+def test_the_many_values_of_a_pair_ask_for_no_finer_bins():
+    made = problem(9, paired=1)
+    made.matrix[:, -1] = np.arange(ROWS)
+    assert not fine(made)
+
+
+def test_each_category_against_the_rest_is_tried_only_where_there_are_categories():
+    assert not any("max_cat_to_onehot" in p for p in portfolio(problem(9)))
+    assert any(p.get("max_cat_to_onehot") == 100 for p in portfolio(problem(9, (0,))))
+
+
+def test_lists_by_feature_of_ones_own_leave_no_room_for_pairs():
+    assert LightGBM().most_pairs == 16
+    assert LightGBM(params={"feature_contri": [1, 1]}).most_pairs == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from leaflab.metric.probability import LogLoss
+from leaflab.model.widening import alike
 from leaflab.report.importance import contributions, permutation, twins
 from leaflab.scorer import Encoder, Feature, Scorer
 from leaflab.scorer.predictor import Boosters, Constant, Recalibrated
@@ -46,6 +47,20 @@ def test_twins_learn_the_more_the_more_rows_they_see_and_never_see_the_validatio
     losses = [loss(rows[1][2000:], scores) for scores in made.values()]
     assert list(made) == [100, 2000] and losses[1] < losses[0]
     assert made[2000].shape == (1000, 2)
+
+
+def test_a_twin_learns_from_the_features_that_its_model_could_see(rows, scorer):
+    matrix, truth = rows
+    leaky = np.column_stack([matrix, truth + matrix[:, 2] / 100])
+    params = {"objective": "binary", "verbosity": -1, "num_threads": 1, "num_leaves": 7}
+    narrow, wide = (lightgbm.train(params, lightgbm.Dataset(leaky[:, :width], truth), 5) for width in (3, 4))
+    texts = alike([narrow.model_to_string(), wide.model_to_string()])
+    losses = []
+    for text in texts:
+        both = replace(scorer, encoder=Encoder((*scorer.encoder.features, Feature("leak", "leak", "number"))))
+        (scores,) = twins(replace(both, predictor=Boosters([text])), (leaky, truth), leaky, (1.0,)).values()
+        losses.append(loss(truth, scores))
+    assert losses[1] < 0.95 * losses[0]
 
 
 def test_seeds_make_different_twins_of_about_the_same_worth(rows, scorer):

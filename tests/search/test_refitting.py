@@ -143,11 +143,22 @@ def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_cho
     refit, pool, trials = setting("blend")
     held = np.linspace(0, 1, ROWS)[80:]
     many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
-    final = refit.run([*trials, *many])  # 17 trials: one in four is looked at again
-    assert [job.folds for job in pool.jobs[:4]] == [(1,)] * 4
-    assert {job.folds for job in pool.jobs[4:]} == {(None,)}
+    final = refit.run([*trials, *many])  # 17 trials: every second is looked at again
+    assert [job.folds for job in pool.jobs[:8]] == [(1,)] * 8
+    assert {job.folds for job in pool.jobs[8:]} == {(None,)}
     assert {part["trial"] for part in final.made} <= {1, 2}
-    assert pool.jobs[4].rounds == round(10 * ROWS / 80)
+    assert pool.jobs[8].rounds == round(10 * ROWS / 80)
+
+
+def test_fits_that_take_less_than_expected_leave_time_to_look_at_more(setting, tmp_path):
+    held = np.linspace(0, 1, ROWS)[80:]
+    many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
+    looked = {}
+    for per_fit in (0.01, 1.2):
+        refit, pool, trials = setting("blend", seconds=8.0, per_fit=per_fit)
+        refit.run([*trials, *many])
+        looked[per_fit] = sum(job.folds == (1,) for job in pool.jobs)
+    assert 2 <= looked[1.2] < looked[0.01] <= 8
 
 
 def test_few_rows_are_blended_by_folds(setting, monkeypatch):

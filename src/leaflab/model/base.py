@@ -63,6 +63,11 @@ class Model(ABC):
         return {}
 
     @property
+    def most_pairs(self) -> int:
+        """The most features made of pairs of columns that its fits may ask for."""
+        return 0
+
+    @property
     def blends(self) -> bool:
         """Whether several fitted models may be averaged into one."""
         return False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "store"]
 
-_KEPT = 6
+_KEPT = 12
 _ALWAYS = {"feature_pre_filter": False, "verbosity": -1}
 _STORES: dict[Path, Store] = {}
 
@@ -42,7 +42,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._binned: OrderedDict[str, Any] = OrderedDict()
-        self._folds: OrderedDict[tuple[str, int, float], tuple[Any, Any]] = OrderedDict()
+        self._folds: OrderedDict[tuple[str, bool, int, float], tuple[Any, Any]] = OrderedDict()
 
     @staticmethod
     def write(folder: Path, problem: Problem, folds: Sequence[Fold], bins: str) -> None:
@@ -59,6 +59,7 @@ class Store:
             np.save(folder / f"fold-{number}-valid.npy", np.sort(valid))
         names = _safe(problem.names)
         facts = {"names": names, "categorical": list(problem.categorical), "bins": bins}
+        facts["plain"] = len(names) - problem.paired
         (folder / "store.json").write_text(json.dumps(facts), encoding="utf-8")
 
     def array(self, name: str) -> Any:
@@ -76,6 +77,10 @@ class Store:
     @cached_property
     def matrix(self) -> np.ndarray:
         return self.array("matrix")
+
+    def seen(self, paired: bool = False) -> np.ndarray:
+        """The matrix as a fit sees it: with the features made of pairs of others, or without."""
+        return self.matrix if paired else self.matrix[:, : self.facts["plain"]]
 
     @cached_property
     def target(self) -> np.ndarray:
@@ -100,32 +105,35 @@ class Store:
             train = train[np.sort(drawn)]
         return train, valid
 
-    def datasets(self, params: Mapping[str, Any], number: int | None, share: float = 1.0) -> tuple[Any, Any]:
+    def datasets(
+        self, params: Mapping[str, Any], number: int | None, share: float = 1.0, *, paired: bool = False
+    ) -> tuple[Any, Any]:
         """Binned training and validation rows of a fold; the second is None where the fold has none."""
         key = identity(params)
-        place = (key, -1 if number is None else number, share)
+        place = (key, paired, -1 if number is None else number, share)
         if place in self._folds:
             self._folds.move_to_end(place)
             return self._folds[place]
         train, valid = self.rows(number, share)
         if params.get("linear_tree") or self.facts["bins"] == "per_fold":
-            made = self._apart(params, train, valid)
+            made = self._apart(params, paired, train, valid)
         elif number is None:
-            made = self._whole(params, key), None
+            made = self._whole(params, key, paired), None
         else:
-            whole = self._whole(params, key)
+            whole = self._whole(params, key, paired)
             made = whole.subset(train).construct(), whole.subset(valid).construct() if len(valid) else None
         self._folds[place] = made
         while len(self._folds) > _KEPT:
             self._folds.popitem(last=False)
         return made
 
-    def _apart(self, params: Mapping[str, Any], train: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
+    def _apart(self, params: Mapping[str, Any], paired: bool, train: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
         """Binned from a fold's own training rows (and with the raw numbers kept, which linear trees need)."""
-        first = self._dataset(params, self.matrix[train], train).construct()
+        matrix = self.seen(paired)
+        first = self._dataset(params, matrix[train], train).construct()
         if not len(valid):
             return first, None
-        return first, self._dataset(params, self.matrix[valid], valid, reference=first).construct()
+        return first, self._dataset(params, matrix[valid], valid, reference=first).construct()
 
     def _dataset(self, params: Mapping[str, Any], data: Any, rows: np.ndarray | None, reference: Any = None) -> Any:
         import lightgbm as lgb
@@ -135,28 +143,31 @@ class Store:
             data,
             label=self.target[take],
             weight=None if self.weight is None else self.weight[take],
-            feature_name=self.facts["names"],
+            feature_name=self.facts["names"][: data.shape[1]],
             categorical_feature=self.facts["categorical"],
             reference=reference,
             params={**_ALWAYS, **params},
             free_raw_data=not params.get("linear_tree"),
         )
 
-    def _whole(self, params: Mapping[str, Any], key: str) -> Any:
+    def _whole(self, params: Mapping[str, Any], key: str, paired: bool) -> Any:
         """All rows, binned once; the first process to come writes the file, the others read it."""
         import lightgbm as lgb
 
-        if key not in self._binned:
-            file = self.folder / f"binned-{key[:12]}.bin"
+        place = f"{key[:12]}-pairs" if paired else key[:12]
+        if place not in self._binned:
+            file = self.folder / f"binned-{place}.bin"
             with file.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not file.is_file():
-                    self._dataset(params, self.matrix, None).construct().save_binary(str(file.with_suffix(".part")))
+                    self._dataset(params, self.seen(paired), None).construct().save_binary(
+                        str(file.with_suffix(".part"))
+                    )
                     file.with_suffix(".part").rename(file)
-            self._binned[key] = lgb.Dataset(str(file), params={**_ALWAYS, **params}).construct()
+            self._binned[place] = lgb.Dataset(str(file), params={**_ALWAYS, **params}).construct()
             while len(self._binned) > _KEPT:
                 self._binned.popitem(last=False)
-        return self._binned[key]
+        return self._binned[place]
 
 
 def _safe(names: Sequence[str]) -> list[str]:

@@ -12,7 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.metric.base import Metric
 
-__all__ = ["Course", "Judge", "grow"]
+__all__ = ["Course", "Judge", "grow", "thinned"]
+
+_CURVE = 100
 
 
 @dataclass
@@ -101,3 +103,10 @@ def grow(
     if judge is None:
         course.best_round = course.rounds
     return course
+
+
+def thinned(curve: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """At most 100 points of a curve, its ends among them."""
+    if len(curve) <= _CURVE:
+        return tuple(curve)
+    return tuple(curve[i] for i in np.unique(np.linspace(0, len(curve) - 1, _CURVE).round().astype(int)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leaflab.scorer.columns import Column
     from leaflab.values import Dataset
 
-__all__ = ["fit_encoder", "training_matrix"]
+__all__ = ["fit_encoder", "labels_of", "training_matrix"]
 
 Options = Mapping[str, Any]
 
@@ -51,7 +51,7 @@ def fit_encoder(dataset: Dataset, frame: pd.DataFrame) -> Encoder:
 
 def _selected(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame) -> Encoder:
     matrix = training_matrix(dataset, encoder, frame)
-    target = _labels(dataset, frame).astype("float64")
+    target = labels_of(dataset, frame).astype("float64")
     kept = worth_keeping(matrix, target, dataset.outputs, encoder.categorical)
     return Encoder(tuple(f for f, keep in zip(encoder.features, kept, strict=True) if keep))
 
@@ -70,7 +70,7 @@ def training_matrix(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame) -> 
         if feature.op == "mean":
             places.setdefault(feature.column, []).append(place)
     for column, at in places.items():
-        matrix[:, at] = _target_encoder(len(frame)).fit_transform(_column(frame, column), _labels(dataset, frame))
+        matrix[:, at] = _target_encoder(len(frame)).fit_transform(_column(frame, column), labels_of(dataset, frame))
     return matrix
 
 
@@ -104,7 +104,7 @@ def levels(values: pd.Series[Any], least: int = 0) -> list[str]:
 
 def _target(dataset: Dataset, name: str, frame: pd.DataFrame) -> Iterator[Feature]:
     """The smoothed mean target of each level, one feature a class where there are more than two."""
-    fitted = _target_encoder(len(frame)).fit(_column(frame, name), _labels(dataset, frame))
+    fitted = _target_encoder(len(frame)).fit(_column(frame, name), labels_of(dataset, frame))
     known = [str(level) for level in fitted.categories_[0]]
     many = dataset.outputs > 2
     means = np.atleast_1d(fitted.target_mean_)
@@ -126,7 +126,8 @@ def _column(frame: pd.DataFrame, name: str) -> np.ndarray:
     return np.asarray(frame[[name]].astype(object).where(frame[[name]].notna(), "\0missing").to_numpy())
 
 
-def _labels(dataset: Dataset, frame: pd.DataFrame) -> np.ndarray:
+def labels_of(dataset: Dataset, frame: pd.DataFrame) -> np.ndarray:
+    """Class codes or values of typed rows, shape (rows,)."""
     target = frame[dataset.target]
     if not dataset.classes:
         return target.to_numpy("float64")

@@ -26,8 +26,8 @@ __all__ = ["LightGBM", "LightGBMBench", "Work"]
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 _BY_METRIC = {"mae": "regression_l1", "mape": "mape"}
 _OF_CATEGORIES = {"cat_smooth", "cat_l2", "max_cat_to_onehot", "max_cat_threshold", "min_data_per_group"}
+_BY_FEATURE = {"feature_contri", "forcedsplits_filename", "interaction_constraints", "max_bin_by_feature"}
 _SHARES = ("feature_fraction", "feature_fraction_bynode", "bagging_fraction")
-_CURVE = 100
 _TIMED = 500
 
 
@@ -40,12 +40,14 @@ class LightGBM(Model):
         max_rounds: the most boosting rounds of a booster.
         patience: rounds without improvement before a booster stops; "auto" waits longer at small learning rates.
         deterministic: the same trees whatever the number of threads; costs a few percent of speed.
+        pairs: the most features made of two numeric columns (sums, differences, products, ratios) that a trial may use.
     """
 
     params: dict[str, Any] = Field(default_factory=dict)
     max_rounds: Annotated[int, Field(ge=1)] = 5000
     patience: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     deterministic: bool = True
+    pairs: Annotated[int, Field(ge=0, le=200)] = 16
 
     def __post_init__(self) -> None:
         check(self.params)
@@ -53,6 +55,10 @@ class LightGBM(Model):
     @property
     def defaults(self) -> Mapping[str, Any]:
         return DEFAULTS
+
+    @property
+    def most_pairs(self) -> int:
+        return 0 if set(self.params) & _BY_FEATURE else self.pairs
 
     @property
     def blends(self) -> bool:
@@ -68,6 +74,7 @@ class LightGBM(Model):
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         left_out = set(self.params) | (set() if problem.categorical else _OF_CATEGORIES)
         left_out |= set() if counts(problem) and problem.metric.name == "rmse" else {"objective"}
+        left_out |= set() if problem.paired else {"pairs"}
         left_out |= {"max_bin"} if needless(problem, default.get("max_bin")) else set()
         return {name: _whole(name, spec) for name, spec in default.items() if name not in left_out}
 
@@ -75,9 +82,10 @@ class LightGBM(Model):
         return [p for p in portfolio(problem) if not set(p) & set(self.params)] or [{}]
 
     def predictor(self, texts: Sequence[str], weights: Sequence[float]) -> Predictor:
+        from leaflab.model.widening import alike
         from leaflab.scorer.predictor import Boosters
 
-        return Boosters(list(texts), list(weights))
+        return Boosters(alike(texts), list(weights))
 
     def bench(self, problem: Problem, folds: Sequence[Fold], folder: Path, bins: str) -> Bench:
         from leaflab.model.binning import Store
@@ -145,8 +153,8 @@ class Work:
         self.judged: list[tuple[Any, Any]] = []
         self.bytes = self.grown = self.answered = 0
         self.answering = 0.0
-        data_params, self.params = divided({**bench.fixed, **job.params})
-        self.data_params = data_params
+        self.data_params, self.params = divided({**bench.fixed, **job.params})
+        self.paired = bool(self.params.pop("pairs", False))
         self.params |= {"seed": job.seed, "num_threads": job.threads}
 
     def fit(self, number: int | None) -> None:
@@ -174,7 +182,7 @@ class Work:
         from leaflab.model.boosting import Judge, grow
 
         self.meter.restart()
-        train, valid = self.data.datasets(self.data_params, number, share)
+        train, valid = self.data.datasets(self.data_params, number, share, paired=self.paired)
         judge = Judge(self.bench.metric, self.bench.task) if valid is not None else None
         metric = (judge.native or "None") if judge else "None"
         booster = lgb.Booster({**self.data_params, **self.params, "metric": metric}, train)
@@ -218,7 +226,8 @@ class Work:
         if not len(rows):
             return
         scores = None if self.params.get("boosting") == "dart" else course.scores  # its later trees change earlier ones
-        asked, clock = self.data.matrix[rows if scores is None else rows[:_TIMED]], time.monotonic()
+        asked = self.data.seen(self.paired)[rows if scores is None else rows[:_TIMED]]
+        clock = time.monotonic()
         answer = booster.predict(asked, num_iteration=course.best_round, num_threads=self.job.threads)
         self.answering += time.monotonic() - clock
         self.answered += len(asked)
@@ -247,6 +256,8 @@ class Work:
 
     def fitted(self) -> Fitted:
         import numpy as np
+
+        from leaflab.model.boosting import thinned
 
         value = float(np.mean(self.values)) if self.values else None
         facts = {
@@ -280,12 +291,3 @@ def _whole(name: str, spec: Any) -> Any:
     if isinstance(spec, str) and "interval(" in spec:
         return f"int({spec})"
     return {**spec, "type": "int"} if isinstance(spec, Mapping) and "low" in spec else spec
-
-
-def thinned(curve: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """At most 100 points of a curve, its ends among them."""
-    import numpy as np
-
-    if len(curve) <= _CURVE:
-        return tuple(curve)
-    return tuple(curve[i] for i in np.unique(np.linspace(0, len(curve) - 1, _CURVE).round().astype(int)))

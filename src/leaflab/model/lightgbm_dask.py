@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlparse
 
 from pydantic import Field
@@ -51,6 +51,7 @@ class LightGBMDask(LightGBM):
         chunk: rounds between two looks at the validation rows.
     """
 
+    pairs: Literal[0] = 0
     chunk: Annotated[int, Field(ge=1)] = 50
 
     @property

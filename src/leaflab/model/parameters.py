@@ -8,7 +8,7 @@ from typing import Any
 
 from leaflab.errors import ConfigError
 
-__all__ = ["ALIASES", "DATASET", "DEFAULTS", "NAMES", "OURS", "WHOLE", "canonical", "check", "divided"]
+__all__ = ["ALIASES", "DATASET", "DEFAULTS", "MORE", "NAMES", "OURS", "WHOLE", "canonical", "check", "divided"]
 
 DATASET = frozenset(
     [
@@ -125,6 +125,9 @@ NAMES = DATASET | frozenset(
     ]
 )
 
+MORE = frozenset({"pairs"})
+"""leaflab's own, searched like any other: whether a booster sees the features made of pairs of columns."""
+
 ALIASES: Mapping[str, str] = {
     "n_estimators": "num_iterations",
     "num_boost_round": "num_iterations",
@@ -178,6 +181,7 @@ DEFAULTS: Mapping[str, Any] = {
     "max_cat_threshold": 32,
     "max_cat_to_onehot": 4,
     "linear_tree": False,
+    "pairs": False,
 }
 
 WHOLE = frozenset(name for name, value in DEFAULTS.items() if type(value) is int) | {
@@ -219,8 +223,8 @@ def check(names: Iterable[str]) -> None:
         known = canonical(name)
         if known in OURS:
             raise ConfigError(f"`{name}`", "is not set here", hint=OURS[known])
-        if known not in NAMES:
-            near = difflib.get_close_matches(name, sorted(NAMES | set(ALIASES)), n=1)
+        if known not in NAMES | MORE:
+            near = difflib.get_close_matches(name, sorted(NAMES | MORE | set(ALIASES)), n=1)
             hint = f"did you mean {near[0]}?" if near else "see LightGBM's list of parameters"
             raise ConfigError(f"`{name}`", "is no LightGBM parameter", hint=hint)
 

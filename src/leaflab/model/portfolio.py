@@ -9,11 +9,13 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.model.base import Problem
 
-__all__ = ["counts", "fine", "needless", "portfolio"]
+__all__ = ["APART", "counts", "fine", "needless", "portfolio"]
 
 _FEW = 2_000
 _BINS = 255
 _SAMPLE = 20_000
+APART = 100
+"""So many categories of a column are each told from all others, one at a time, instead of by sets of them."""
 
 _SHALLOW = {
     "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.9
@@ -22,6 +24,9 @@ _DEEP = {"learning_rate": 0.07, "num_leaves": 255, "min_data_in_leaf": 5, "baggi
 _RANDOM = {"extra_trees": True, "learning_rate": 0.2, "num_leaves": 127, "min_data_in_leaf": 5}
 _SAMPLED = {
     "learning_rate": 0.06, "num_leaves": 63, "feature_fraction": 0.6, "bagging_fraction": 0.8, "lambda_l2": 2.0
+}  # fmt: skip
+_USUAL = {
+    "learning_rate": 0.08, "num_leaves": 64, "min_data_in_leaf": 5, "feature_fraction": 0.85, "bagging_fraction": 0.9
 }  # fmt: skip
 _SMALL = [
     {"learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 5, "feature_fraction": 0.7, "bagging_fraction": 0.8},
@@ -38,7 +43,8 @@ def counts(problem: Problem) -> bool:
 def fine(problem: Problem) -> bool:
     """Whether a column of numbers has more distinct values than LightGBM's usual bins, so that more could tell more."""
     rows = problem.matrix[:: max(1, len(problem.matrix) // _SAMPLE)]
-    numbers = (rows[:, i] for i in range(rows.shape[1]) if i not in problem.categorical)
+    given = range(rows.shape[1] - problem.paired)
+    numbers = (rows[:, i] for i in given if i not in problem.categorical)
     return any(len(np.unique(column[~np.isnan(column)])) > _BINS for column in numbers)
 
 
@@ -48,13 +54,17 @@ def needless(problem: Problem, bins: Any) -> bool:
 
 
 def portfolio(problem: Problem) -> list[dict[str, Any]]:
-    """LightGBM's defaults, then shallow, deep, randomised and column-sampled trees; a log link and finer bins where
-    they may fit."""
-    few = problem.boundary < _FEW
-    found: list[dict[str, Any]] = [{}, *(_SMALL if few else [_SHALLOW, _DEEP, _RANDOM, _SAMPLED])]
+    """LightGBM's defaults, then shallow, deep, randomised, column-sampled and usual trees; a log link, finer bins, one
+    category against the rest, and features of pairs of columns where they may fit."""
+    few, paired = problem.boundary < _FEW, bool(problem.paired)
+    finer = {"max_bin": 1023} if not few and fine(problem) else {}
+    apart = {"max_cat_to_onehot": APART} if problem.categorical else {}
+    pairs = {"pairs": True} if paired else {}
+    found: list[dict[str, Any]] = [{}, *_SMALL] if few else [
+        {}, _SHALLOW, {**_DEEP, **finer}, {**_RANDOM, **pairs}, {**_SAMPLED, **finer}, {**_USUAL, **finer, **apart}
+    ]  # fmt: skip
     if counts(problem) and problem.metric.name == "rmse":
-        linked = _SMALL[0] if few else _SAMPLED
-        found[2:2] = [{**linked, "objective": "poisson"}]
-    if not few and fine(problem):
-        found = [{**p, "max_bin": 1023} if p in (_DEEP, _SAMPLED) else p for p in found]
+        found[2:2] = [{**(_SMALL[0] if few else _USUAL), "objective": "poisson"}]
+    if paired:
+        found += [{**_SAMPLED, "pairs": True}, {**_DEEP, "feature_fraction": 0.5, "pairs": True}]
     return found

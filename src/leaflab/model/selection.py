@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["worth_keeping"]
+__all__ = ["gains", "worth_keeping"]
 
 _ROWS, _ROUNDS, _SHUFFLES = 20_000, 60, 5
 
@@ -31,20 +31,30 @@ def worth_keeping(
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(matrix))[:_ROWS])
     x, y = matrix[rows], target[rows]
-    true = _gains(x, y, outputs, categorical, seed)
-    null = np.max([_gains(x, random.permutation(y), outputs, categorical, seed) for _ in range(_SHUFFLES)], axis=0)
+    true = gains(x, y, outputs, categorical, seed=seed)
+    shuffled = (random.permutation(y) for _ in range(_SHUFFLES))
+    null = np.max([gains(x, other, outputs, categorical, seed=seed) for other in shuffled], axis=0)
     kept = np.asarray(true > null)
     kept[int(np.argmax(true))] = True
     return kept
 
 
-def _gains(
-    x: NDArray[np.float64], y: NDArray[np.float64], outputs: int, categorical: list[int], seed: int
+def gains(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    outputs: int,
+    categorical: list[int],
+    rounds: int = _ROUNDS,
+    **params: Any,
 ) -> NDArray[np.float64]:
+    """What each feature gains a small booster, shape (features,); `params` are LightGBM's own.
+
+    One thread, because workers may be forked from this process, and OpenMP's threads do not outlive a fork.
+    """
     import lightgbm
 
     kind = {"objective": "regression"} if outputs == 1 else {"objective": "multiclass", "num_class": outputs}
-    fixed = {"verbosity": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True, "seed": seed}
+    fixed = {"verbosity": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True, "num_leaves": 15}
     data = lightgbm.Dataset(x, y, categorical_feature=categorical)
-    booster = lightgbm.train({**kind, **fixed, "num_leaves": 15}, data, _ROUNDS)
+    booster = lightgbm.train({**kind, **fixed, **params}, data, rounds)
     return np.asarray(booster.feature_importance("gain"), dtype="float64")

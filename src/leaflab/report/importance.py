@@ -87,13 +87,20 @@ def twins(
     if seed is not None:
         params["seed"] = seed
     order = np.random.default_rng(seed or 0).permutation(len(train[1]))
+    learnt = np.where(_seen(base.models[0]), train[0], np.nan)
     made = {}
     for share in shares:
         rows = np.sort(order[: max(20, int(len(order) * share))])
-        data = lightgbm.Dataset(train[0][rows], train[1][rows], categorical_feature=scorer.encoder.categorical)
+        data = lightgbm.Dataset(learnt[rows], train[1][rows], categorical_feature=scorer.encoder.categorical)
         scores = np.asarray(lightgbm.train(params, data, max(1, booster.current_iteration())).predict(valid))
         made[len(rows)] = corrected(np.column_stack([1 - scores, scores]) if scorer.task == "binary" else scores)
     return made
+
+
+def _seen(text: str) -> np.ndarray:
+    """Of each feature whether the booster of a text could look at it: one of fewer features never saw the last."""
+    infos = next(line for line in text.split("\n") if line.startswith("feature_infos="))
+    return np.array([word != "none" for word in infos.partition("=")[2].split(" ")])
 
 
 def uncorrected(predictor: Predictor) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:

@@ -76,6 +76,10 @@ class Encoder:
                 matrix[:, position] = OPS[feature.op](values, feature.state)
         return matrix
 
+    def first(self, count: int) -> Encoder:
+        """The encoder of the matrix's first columns."""
+        return Encoder(self.features[:count])
+
     def to_json(self) -> list[dict[str, Any]]:
         return [f.to_json() for f in self.features]
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Boosters", "Constant", "Linear", "Predictor", "Recalibrated", "predictor_from"]
+__all__ = ["Boosters", "Constant", "Linear", "Predictor", "Recalibrated", "features_of", "predictor_from"]
 
 
 class Predictor(Protocol):
-    """`outputs` is 1 for regression, else the number of classes; a result has shape (rows,) or (rows, classes)."""
+    """Answers of shape (rows,), or (rows, classes), from a matrix of `width` columns."""
+
+    @property
+    def width(self) -> int: ...
 
     def predict(self, matrix: np.ndarray) -> np.ndarray: ...
 
@@ -26,6 +30,10 @@ class Constant:
     """Always the same answer: class shares, or one value."""
 
     answer: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return 0
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         answer = np.asarray(self.answer, dtype="float64")
@@ -54,6 +62,10 @@ class Linear:
     coef: tuple[tuple[float, ...], ...]
     intercept: tuple[float, ...]
     link: str
+
+    @property
+    def width(self) -> int:
+        return len(self.blocks)
 
     def design(self, matrix: np.ndarray) -> np.ndarray:
         """The design matrix, shape (rows, width)."""
@@ -118,6 +130,10 @@ class Boosters:
         self._loaded: list[Any] | None = None
 
     @property
+    def width(self) -> int:
+        return features_of(self.models[0])
+
+    @property
     def boosters(self) -> list[Any]:
         if self._loaded is None:
             import lightgbm
@@ -160,6 +176,10 @@ class Recalibrated:
     x: tuple[float, ...]
     y: tuple[float, ...] = ()
 
+    @property
+    def width(self) -> int:
+        return int(self.base.width)
+
     def corrected(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities, shape (rows, 2), after the map."""
         positive = np.clip(scores[:, 1], 1e-6, 1 - 1e-6)
@@ -179,6 +199,12 @@ class Recalibrated:
     def texts(self) -> dict[str, str]:
         texts: dict[str, str] = self.base.texts()
         return texts
+
+
+def features_of(text: str) -> int:
+    """How many features a booster reads, from its text."""
+    found = re.search(r"^max_feature_idx=(\d+)$", text, re.MULTILINE)
+    return 1 + int(found[1]) if found else 0
 
 
 def predictor_from(plain: Mapping[str, Any], texts: Mapping[str, str]) -> Predictor:

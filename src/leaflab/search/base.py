@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +46,7 @@ class Place:
         watch: called once with every finished trial, as they finish; after a restart with all of them again.
         earlier: parameters of earlier sweeps to try first.
         measure: what an objective's name means where it is no cost of a trial; None for an unknown one.
+        started: the monotonic second at which the dataset was loaded, from which the budget counts.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Place:
     watch: Callable[[Trial], None]
     earlier: tuple[Mapping[str, Any], ...] = ()
     measure: Callable[[str], Measure | None] = _nothing
+    started: float = field(default_factory=time.monotonic)
 
 
 class Search(ABC):

@@ -28,9 +28,9 @@ __all__ = ["Final", "Refit"]
 _FEW = 5_000
 _CANDIDATES = 30
 _FIRST = 10
-_LOOKS = 12
-_OF = 4
-_LOOK = 0.25
+_LOOKS = 24
+_OF = 2
+_LOOK = 0.33
 _STEPS = 20
 _SEEDS = 2
 _MOST_SEEDS = 4
@@ -89,10 +89,12 @@ class Refit:
         return self._reserved + 0.02 * self.members.budget.seconds
 
     def _needed(self, best: Sequence[Trial]) -> float:
-        """Seconds of the second look and of the dearest configurations that may be chosen."""
+        """Seconds of the second look, and of as many configurations as are chosen, as dear as those they come from."""
         top = self.top if self.kind == "blend" else 1
-        costly = sorted(best[: 2 * top], key=lambda t: -self.members.cost(Part(t, None)))[:top]
-        return self.members.needed(self._looks(best)) + self.members.needed(self._parts(costly))
+        likely = best[: 2 * top]
+        share = min(1.0, top / max(1, len(likely)))
+        looks = self._looks(best[: len(best) // _OF], _LOOK * (self.members.budget.seconds or 0.0))
+        return self.members.needed(looks) + share * self.members.needed(self._parts(likely))
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
@@ -107,30 +109,37 @@ class Refit:
         self.members.fit(self._parts(chosen, _SEEDS if self.members.budget.seconds is None else _MOST_SEEDS))
         return self._final(chosen)
 
-    def _looks(self, ranked: Sequence[Trial]) -> list[Part]:
+    def _looks(self, ranked: Sequence[Trial], limit: float, seen: int = 0) -> list[Part]:
         """The fits of a second look: after many trials the best on one fold are best by luck too, so the first few of
-        these are judged on the other folds, as many as take no more than a quarter of the budget."""
-        wanted = list(ranked[: min(_LOOKS, len(ranked) // _OF)])
-        limit = float("inf") if self.members.budget.seconds is None else _LOOK * self.members.budget.seconds
-        while len(wanted) > 1:
-            parts = [Part(t, n) for t in wanted for n in range(self.members.judged, len(self.members.folds))]
+        these are judged on the other folds as well, as many as take no more than `limit` seconds; one alone is none."""
+        rest = range(self.members.judged, len(self.members.folds))
+        wanted = list(ranked[: _LOOKS - seen])
+        while wanted and len(wanted) + seen > 1:
+            parts = [Part(t, n) for t in wanted for n in rest]
             if self.members.needed(parts) <= limit:
                 return parts
             wanted.pop()
         return []
 
     def _look_again(self, trials: Sequence[Trial]) -> None:
-        """Leaves in `_seen` what every fold has judged, the best first."""
+        """Leaves in `_seen` what every fold has judged, the best first.
+
+        What a fit takes is known for sure only afterwards, so more are looked at while the final model has its time.
+        """
         candidates = self._candidates(trials)
         weights = self._weights(candidates, self._judges)
-        useful = sorted(zip(weights, candidates, strict=True), key=lambda pair: -pair[0])
-        parts = self._looks([trial for _, trial in useful])
-        if self.members.stopping.asked or not parts:
-            return
-        self.members.fit(parts)
-        every = range(len(self.members.folds))
-        wanted = {part.trial.number: part.trial for part in parts}.values()
-        seen = [t for t in wanted if all(Part(t, n) in self.members for n in range(self.members.judged, len(every)))]
+        useful = [t for _, t in sorted(zip(weights, candidates, strict=True), key=lambda pair: -pair[0])]
+        useful = useful[: len(useful) // _OF]
+        after = self.members.needed(self._parts(useful[: self.top]))
+        every, seen = range(len(self.members.folds)), list["Trial"]()
+        while not self.members.stopping.asked:
+            parts = self._looks(useful, self.members.left() - after, len(seen))
+            if not parts:
+                break
+            self.members.fit(parts)
+            looked = useful[: len({part.trial.number for part in parts})]
+            useful = useful[len(looked) :]
+            seen += [t for t in looked if all(Part(t, n) in self.members for n in every[self.members.judged :])]
         truth, weight = self._truth(every)
         metric = self.problem.metric
         if len(seen) > 1:

@@ -54,12 +54,11 @@ class Session:
     journal: Journal
 
     def run(self) -> Found:
-        opened = time.monotonic()
         study = self._study()
         done = study.finished()
         for trial in done:
             self.place.watch(trial)
-        budget = Budget(self.search.seconds, self.search.trials, float(study.recall("spent", 0.0)), opened)
+        budget = Budget(self.search.seconds, self.search.trials, float(study.recall("spent", 0.0)), self.place.started)
         if (final := self._kept(study, budget, done)) is not None:
             notes = tuple(study.recall("notes", ()))
             kept = self._baselines_kept(study)

@@ -8,31 +8,34 @@ from typing import TYPE_CHECKING, Any
 from leaflab.metric.all import score_all
 from leaflab.model.base import Problem
 from leaflab.model.encoding import fit_encoder, training_matrix
-from leaflab.scorer import Scorer
+from leaflab.model.pairing import telling_pairs
+from leaflab.scorer import Encoder, Scorer
 from leaflab.workflow.evidence import truth_of, weight_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from leaflab.metric.base import Metric
-    from leaflab.scorer import Encoder
     from leaflab.scorer.predictor import Predictor
     from leaflab.values import Dataset
 
 __all__ = ["problem_of", "rows_of", "scorer_of"]
 
 
-def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
+def problem_of(dataset: Dataset, metric: Metric, pairs: int = 0) -> tuple[Problem, Encoder]:
     """The encoded training and validation rows, and the encoder, fitted on the training rows alone.
 
-    Rows keep the order of the dataset's parts; where there is a time column they are sorted by it.
+    Rows keep the order of the dataset's parts; where there is a time column they are sorted by it. The last features
+    are up to `pairs` made of pairs of columns.
     """
     import numpy as np
     import pandas as pd
 
     parts = _parts(dataset)
     train, valid = (part.to_pandas() for part in parts)
-    encoder = fit_encoder(dataset, train)
+    plain = fit_encoder(dataset, train)
+    more = telling_pairs(dataset, plain, train, pairs)
+    encoder = Encoder(plain.features + more)
     rows = rows_of(dataset)
     matrix = np.vstack([training_matrix(dataset, encoder, train), encoder.encode(valid)])
     group = dataset.roles.group
@@ -51,6 +54,7 @@ def problem_of(dataset: Dataset, metric: Metric) -> tuple[Problem, Encoder]:
         boundary=parts[0].num_rows,
         temporal=dataset.roles.time is not None,
         score=score_all,
+        paired=len(more),
     )
     return problem, encoder
 
@@ -72,6 +76,6 @@ def _ordered(dataset: Dataset, part: pa.Table) -> pa.Table:
 
 
 def scorer_of(dataset: Dataset, encoder: Encoder, predictor: Predictor, meta: Mapping[str, Any]) -> Scorer:
-    """A predictor as a whole model: raw table in, answers out."""
+    """A predictor as a whole model: raw table in, answers out, with the features that it reads."""
     facts = {"dataset": dataset.id, "target": dataset.target, **meta}
-    return Scorer(dataset.task, dataset.classes, dataset.columns, encoder, predictor, facts)
+    return Scorer(dataset.task, dataset.classes, dataset.columns, encoder.first(predictor.width), predictor, facts)

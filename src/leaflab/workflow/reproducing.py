@@ -112,7 +112,7 @@ def _made_again(
 ) -> tuple[list[str], Mapping[str, float]]:
     """Texts of the parts, and the metrics of a trial made alone."""
     search: Any = lab.search
-    problem, _ = problem_of(load_dataset(lab.lake, sweep.tags["leaflab.dataset"]), lab.metric)
+    problem, _ = problem_of(load_dataset(lab.lake, sweep.tags["leaflab.dataset"]), lab.metric, lab.model.most_pairs)
     cut = folds(problem, search.validation, search.folds, lab.seed)
     judged = range(1 if search.validation == "holdout" else len(cut))
     texts: list[str] = []
@@ -140,7 +140,7 @@ def _made_again(
             fitted = event.result
             texts += [file.read_text(encoding="utf-8") for file in fitted.models]
             metrics = fitted.metrics
-    return texts, metrics
+    return list(lab.model.predictor(texts, [1.0] * len(texts)).texts().values()) or texts, metrics
 
 
 def _value(text: str) -> Any:

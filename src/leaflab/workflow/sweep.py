@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from leaflab.console import progress
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULTS_VERSION", "sweep", "sweep_id"]
 
-RESULTS_VERSION = 3
+RESULTS_VERSION = 4
 """Bumped by hand when the same configuration would give other trials or another final model than before."""
 
 _log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ def _key(lab: Lab, dataset: Dataset) -> dict[str, Any]:
 
 
 def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
-    problem, encoder = problem_of(dataset, lab.metric)
+    started = time.monotonic()
+    problem, encoder = problem_of(dataset, lab.metric, lab.model.most_pairs)
     recorder = Recorder(lab, dataset, encoder, identity, run, problem.metric.name)
     baselines = {"dummy": Dummy(), "linear": Linear()}
     budget = {key: getattr(lab.search, key, None) for key in ("trials", "seconds")}
@@ -96,7 +98,7 @@ def _swept(lab: Lab, dataset: Dataset, identity: str, run: Run) -> Swept:
         folder = lab.folder / "sweeps" / identity
         remembered(folder, lab.name, _key(lab, dataset))
         earlier = best_of(lab, getattr(lab.search, "warm_start", None), problem.metric)
-        place = Place(identity, folder, lab.seed, baselines, watch, earlier, measures(dataset, problem))
+        place = Place(identity, folder, lab.seed, baselines, watch, earlier, measures(dataset, problem), started)
         found = lab.search.run(problem, lab.model, lab.executor, place)
     scorer = scorer_of(
         dataset, encoder, found.predictor, {"run_id": run.id, "members": list(found.members), "made": list(found.made)}
