@@ -20,8 +20,11 @@ def alike(texts: Sequence[str]) -> list[str]:
         texts: of boosters that learnt from the first columns of one matrix, one or more.
     """
     widest = max(texts, key=features_of)
+    width = features_of(widest)
+    if all(features_of(text) == width for text in texts):
+        return list(texts)
     lines = {line[1]: line[0] for line in _SAME.finditer(widest)}
-    return [_widened(text, lines, features_of(widest) - features_of(text)) for text in texts]
+    return [_widened(text, lines, width - features_of(text)) for text in texts]
 
 
 def _widened(text: str, lines: dict[str, str], more: int) -> str:

@@ -87,11 +87,12 @@ def twins(
     if seed is not None:
         params["seed"] = seed
     order = np.random.default_rng(seed or 0).permutation(len(train[1]))
-    learnt = np.where(_seen(base.models[0]), train[0], np.nan)
+    seen = _seen(base.models[0])
     made = {}
     for share in shares:
         rows = np.sort(order[: max(20, int(len(order) * share))])
-        data = lightgbm.Dataset(learnt[rows], train[1][rows], categorical_feature=scorer.encoder.categorical)
+        learnt = np.where(seen, train[0][rows], np.nan)
+        data = lightgbm.Dataset(learnt, train[1][rows], categorical_feature=scorer.encoder.categorical)
         scores = np.asarray(lightgbm.train(params, data, max(1, booster.current_iteration())).predict(valid))
         made[len(rows)] = corrected(np.column_stack([1 - scores, scores]) if scorer.task == "binary" else scores)
     return made
