@@ -41,7 +41,7 @@ def chosen(task="binary", count=3000, most=3, **changes):
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
 def test_the_pair_that_tells_stands_first(task):
     pairs, frame = chosen(task)
-    assert pairs[0].name == "a - b" or (pairs[0].name, task) == ("b - a", task)
+    assert pairs[0].name in ("a - b", "b - a")
     assert len(pairs) <= 3
     assert not {"few", "kind"} & {part for f in pairs for part in (f.column, f.state["other"])}
     gap = Encoder(pairs[:1]).encode(frame)[:, 0]

@@ -48,3 +48,11 @@ def test_parameters_are_told_apart_under_their_own_names():
     data, booster = divided({"max_bins": 63, "linear_tree": True, "eta": 0.1, "reg_lambda": 2.0})
     assert data == {"max_bin": 63, "linear_tree": True}
     assert booster == {"learning_rate": 0.1, "lambda_l2": 2.0}
+
+
+def test_the_same_bins_have_one_spelling():
+    assert divided({"max_bin": 255, "pairs": False}) == divided({}) == ({}, {})
+    assert divided({"max_bin": 63, "pairs": True, "num_leaves": 7}) == (
+        {"max_bin": 63, "pairs": True},
+        {"num_leaves": 7},
+    )

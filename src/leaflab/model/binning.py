@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflab.identity import fold as identity
+from leaflab.model.parameters import lightgbms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._binned: OrderedDict[str, Any] = OrderedDict()
-        self._folds: OrderedDict[tuple[str, bool, int, float], tuple[Any, Any]] = OrderedDict()
+        self._folds: OrderedDict[tuple[str, int, float], tuple[Any, Any]] = OrderedDict()
 
     @staticmethod
     def write(folder: Path, problem: Problem, folds: Sequence[Fold], bins: str) -> None:
@@ -78,9 +79,9 @@ class Store:
     def matrix(self) -> np.ndarray:
         return self.array("matrix")
 
-    def seen(self, paired: bool = False) -> np.ndarray:
-        """The matrix as a fit sees it: with the features made of pairs of others, or without."""
-        return self.matrix if paired else self.matrix[:, : self.facts["plain"]]
+    def seen(self, params: Mapping[str, Any]) -> np.ndarray:
+        """The matrix as a fit sees it: with the features made of pairs of others (`pairs`), or without."""
+        return self.matrix if params.get("pairs") else self.matrix[:, : self.facts["plain"]]
 
     @cached_property
     def target(self) -> np.ndarray:
@@ -105,31 +106,29 @@ class Store:
             train = train[np.sort(drawn)]
         return train, valid
 
-    def datasets(
-        self, params: Mapping[str, Any], number: int | None, share: float = 1.0, *, paired: bool = False
-    ) -> tuple[Any, Any]:
+    def datasets(self, params: Mapping[str, Any], number: int | None, share: float = 1.0) -> tuple[Any, Any]:
         """Binned training and validation rows of a fold; the second is None where the fold has none."""
         key = identity(params)
-        place = (key, paired, -1 if number is None else number, share)
+        place = (key, -1 if number is None else number, share)
         if place in self._folds:
             self._folds.move_to_end(place)
             return self._folds[place]
         train, valid = self.rows(number, share)
         if params.get("linear_tree") or self.facts["bins"] == "per_fold":
-            made = self._apart(params, paired, train, valid)
+            made = self._apart(params, train, valid)
         elif number is None:
-            made = self._whole(params, key, paired), None
+            made = self._whole(params, key), None
         else:
-            whole = self._whole(params, key, paired)
+            whole = self._whole(params, key)
             made = whole.subset(train).construct(), whole.subset(valid).construct() if len(valid) else None
         self._folds[place] = made
         while len(self._folds) > _KEPT:
             self._folds.popitem(last=False)
         return made
 
-    def _apart(self, params: Mapping[str, Any], paired: bool, train: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
+    def _apart(self, params: Mapping[str, Any], train: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
         """Binned from a fold's own training rows (and with the raw numbers kept, which linear trees need)."""
-        matrix = self.seen(paired)
+        matrix = self.seen(params)
         first = self._dataset(params, matrix[train], train).construct()
         if not len(valid):
             return first, None
@@ -146,28 +145,26 @@ class Store:
             feature_name=self.facts["names"][: data.shape[1]],
             categorical_feature=self.facts["categorical"],
             reference=reference,
-            params={**_ALWAYS, **params},
+            params={**_ALWAYS, **lightgbms(params)},
             free_raw_data=not params.get("linear_tree"),
         )
 
-    def _whole(self, params: Mapping[str, Any], key: str, paired: bool) -> Any:
+    def _whole(self, params: Mapping[str, Any], key: str) -> Any:
         """All rows, binned once; the first process to come writes the file, the others read it."""
         import lightgbm as lgb
 
-        place = f"{key[:12]}-pairs" if paired else key[:12]
-        if place not in self._binned:
-            file = self.folder / f"binned-{place}.bin"
+        if key not in self._binned:
+            file = self.folder / f"binned-{key[:12]}.bin"
             with file.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not file.is_file():
-                    self._dataset(params, self.seen(paired), None).construct().save_binary(
-                        str(file.with_suffix(".part"))
-                    )
+                    made = self._dataset(params, self.seen(params), None).construct()
+                    made.save_binary(str(file.with_suffix(".part")))
                     file.with_suffix(".part").rename(file)
-            self._binned[place] = lgb.Dataset(str(file), params={**_ALWAYS, **params}).construct()
+            self._binned[key] = lgb.Dataset(str(file), params={**_ALWAYS, **lightgbms(params)}).construct()
             while len(self._binned) > _KEPT:
                 self._binned.popitem(last=False)
-        return self._binned[place]
+        return self._binned[key]
 
 
 def _safe(names: Sequence[str]) -> list[str]:

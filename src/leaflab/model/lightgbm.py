@@ -12,7 +12,7 @@ from pydantic import Field
 
 from leaflab.model.base import Fitted, Fold, Model, Problem
 from leaflab.model.meter import Meter
-from leaflab.model.parameters import DEFAULTS, WHOLE, canonical, check, divided
+from leaflab.model.parameters import DEFAULTS, WHOLE, canonical, check, divided, lightgbms
 from leaflab.model.portfolio import counts, needless, portfolio
 from leaflab.option import option
 
@@ -154,7 +154,6 @@ class Work:
         self.bytes = self.grown = self.answered = 0
         self.answering = 0.0
         self.data_params, self.params = divided({**bench.fixed, **job.params})
-        self.paired = bool(self.params.pop("pairs", False))
         self.params |= {"seed": job.seed, "num_threads": job.threads}
 
     def fit(self, number: int | None) -> None:
@@ -182,10 +181,10 @@ class Work:
         from leaflab.model.boosting import Judge, grow
 
         self.meter.restart()
-        train, valid = self.data.datasets(self.data_params, number, share, paired=self.paired)
+        train, valid = self.data.datasets(self.data_params, number, share)
         judge = Judge(self.bench.metric, self.bench.task) if valid is not None else None
         metric = (judge.native or "None") if judge else "None"
-        booster = lgb.Booster({**self.data_params, **self.params, "metric": metric}, train)
+        booster = lgb.Booster({**lightgbms(self.data_params), **self.params, "metric": metric}, train)
         if judge:
             booster.add_valid(valid, "valid")
         self.meter.lap("bin")
@@ -226,7 +225,7 @@ class Work:
         if not len(rows):
             return
         scores = None if self.params.get("boosting") == "dart" else course.scores  # its later trees change earlier ones
-        asked = self.data.seen(self.paired)[rows if scores is None else rows[:_TIMED]]
+        asked = self.data.seen(self.data_params)[rows if scores is None else rows[:_TIMED]]
         clock = time.monotonic()
         answer = booster.predict(asked, num_iteration=course.best_round, num_threads=self.job.threads)
         self.answering += time.monotonic() - clock

@@ -73,7 +73,7 @@ class _Regression:
 
         if len(rows) > self.option.max_rows:
             rows = np.sort(np.random.default_rng(0).choice(rows, self.option.max_rows, replace=False))
-        matrix, target = np.asarray(store.seen()[rows]), np.asarray(store.target[rows])
+        matrix, target = np.asarray(store.seen({})[rows]), np.asarray(store.target[rows])
         weight = np.ones(len(rows)) if store.weight is None else np.asarray(store.weight[rows], dtype="float64")
         link = {"regression": "identity", "binary": "logistic", "multiclass": "softmax"}[task]
         empty = Predicting(tuple(self._blocks(matrix)), (), (), link)

@@ -8,7 +8,19 @@ from typing import Any
 
 from leaflab.errors import ConfigError
 
-__all__ = ["ALIASES", "DATASET", "DEFAULTS", "MORE", "NAMES", "OURS", "WHOLE", "canonical", "check", "divided"]
+__all__ = [
+    "ALIASES",
+    "DATASET",
+    "DEFAULTS",
+    "MORE",
+    "NAMES",
+    "OURS",
+    "WHOLE",
+    "canonical",
+    "check",
+    "divided",
+    "lightgbms",
+]
 
 DATASET = frozenset(
     [
@@ -126,7 +138,7 @@ NAMES = DATASET | frozenset(
 )
 
 MORE = frozenset({"pairs"})
-"""leaflab's own, searched like any other: whether a booster sees the features made of pairs of columns."""
+"""leaflab's own, of the binned data like `DATASET`: whether a booster sees the features made of pairs of columns."""
 
 ALIASES: Mapping[str, str] = {
     "n_estimators": "num_iterations",
@@ -230,11 +242,18 @@ def check(names: Iterable[str]) -> None:
 
 
 def divided(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of the binned data, and those of a booster.
+    """Parameters of the binned data, where they are not the defaults, and those of a booster.
+
+    The same bins under two spellings would be made twice.
 
     >>> divided({"max_bins": 63, "num_leaves": 7})
     ({'max_bin': 63}, {'num_leaves': 7})
     """
     own = {canonical(name): value for name, value in params.items()}
-    data = {name: value for name, value in own.items() if name in DATASET}
-    return data, {name: value for name, value in own.items() if name not in DATASET}
+    data = {name: value for name, value in own.items() if name in DATASET | MORE and value != DEFAULTS.get(name)}
+    return data, {name: value for name, value in own.items() if name not in DATASET | MORE}
+
+
+def lightgbms(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that LightGBM knows."""
+    return {name: value for name, value in params.items() if name not in MORE}

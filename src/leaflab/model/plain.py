@@ -68,7 +68,7 @@ class PlainBench:
         if not len(valid):
             return Fitted("complete", None, facts={**meter.facts, **meter.totals, **size}, models=(model,))
         meter.restart()
-        scores = predictor.predict(np.asarray(data.seen()[valid]))
+        scores = predictor.predict(np.asarray(data.seen({})[valid]))
         meter.lap("predict")
         facts = {**meter.facts, **meter.totals, **size}
         facts["predict_ms_per_1k_rows"] = meter.facts["predict_seconds"] * 1e6 / len(valid)

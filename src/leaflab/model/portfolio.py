@@ -9,12 +9,12 @@ import numpy as np
 if TYPE_CHECKING:
     from leaflab.model.base import Problem
 
-__all__ = ["APART", "counts", "fine", "needless", "portfolio"]
+__all__ = ["counts", "fine", "needless", "portfolio"]
 
 _FEW = 2_000
 _BINS = 255
 _SAMPLE = 20_000
-APART = 100
+_APART = 100
 """So many categories of a column are each told from all others, one at a time, instead of by sets of them."""
 
 _SHALLOW = {
@@ -58,7 +58,7 @@ def portfolio(problem: Problem) -> list[dict[str, Any]]:
     category against the rest, and features of pairs of columns where they may fit."""
     few, paired = problem.boundary < _FEW, bool(problem.paired)
     finer = {"max_bin": 1023} if not few and fine(problem) else {}
-    apart = {"max_cat_to_onehot": APART} if problem.categorical else {}
+    apart = {"max_cat_to_onehot": _APART} if problem.categorical else {}
     pairs = {"pairs": True} if paired else {}
     found: list[dict[str, Any]] = [{}, *_SMALL] if few else [
         {}, _SHALLOW, {**_DEEP, **finer}, {**_RANDOM, **pairs}, {**_SAMPLED, **finer}, {**_USUAL, **finer, **apart}
