@@ -315,8 +315,9 @@ def table(file, seconds):
         gain, best = means["defaults"] - means["leaflab"], means["defaults"] - min(peers) if peers else float("nan")
         ratio = min(4.0, max(0.25, gain / best if best > 0 else 4.0))
         ratios += [ratio] if peers else []
+        told = f"{ratio:.2f}" if peers else "–"
         cells = " | ".join("–" if v is None else f"{v:.5g}" for v in means.values())
-        print(f"| {name} | {len(splits)} | {cells} | {ratio:.2f} |")
+        print(f"| {name} | {len(splits)} | {cells} | {told} |")
         if len(splits) > 1:
             pairs.append(f"| {name} | {' | '.join(interval(more[m]) for m in list(PEERS)[1:])} |")
     if ratios:
