@@ -15,6 +15,7 @@ import datetime
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -293,14 +294,14 @@ def rows(file):
 
 
 def table(file, seconds):
-    """Mean loss a method and dataset, and the gain over defaults against the best peer's, clipped to [0.25, 4]; then
-    how much more every peer loses on the same splits, with the paired 95 % interval."""
-    import math
-
+    """Mean loss a method and dataset, and the gain over defaults against the best peer's, of all and of those that
+    train LightGBM alone; then how much more every peer loses on the same splits, with the paired 95 % interval."""
     known = [r for r in rows(file) if r["seconds"] == seconds and "loss" in r]
-    ratios, pairs = [], []
-    print(f"| dataset | splits | {' | '.join(PEERS)} | gain over defaults, of the best peer's |")
-    print("|" + "---|" * (len(PEERS) + 3))
+    others = [m for m in PEERS if m not in ("leaflab", "defaults")]
+    groups = {"of the best peer's": others, "of the best LightGBM peer's": [m for m in others if m != "autogluon_all"]}
+    gains, pairs = {label: [] for label in groups}, []
+    print(f"| dataset | splits | {' | '.join(PEERS)} | gain over defaults, {' | '.join(groups)} |")
+    print("|" + "---|" * (len(PEERS) + 2 + len(groups)))
     for name in DATASETS:
         own = {(r["method"], r["split"]): r["loss"] for r in known if r["dataset"] == name}
         splits = sorted({s for m, s in own if m == "leaflab"} & {s for m, s in own if m == "defaults"})
@@ -311,21 +312,32 @@ def table(file, seconds):
             values = [own[method, s] for s in splits if (method, s) in own]
             means[method] = sum(values) / len(values) if len(values) == len(splits) else None
             more[method] = [own[method, s] - own["leaflab", s] for s in splits if (method, s) in own]
-        peers = [v for m, v in means.items() if m not in ("leaflab", "defaults") and v is not None]
-        gain, best = means["defaults"] - means["leaflab"], means["defaults"] - min(peers) if peers else float("nan")
-        ratio = min(4.0, max(0.25, gain / best if best > 0 else 4.0))
-        ratios += [ratio] if peers else []
-        told = f"{ratio:.2f}" if peers else "–"
-        cells = " | ".join("–" if v is None else f"{v:.5g}" for v in means.values())
-        print(f"| {name} | {len(splits)} | {cells} | {told} |")
+        for label, peers in groups.items():
+            gains[label].append(gained(means, peers))
+        cells = [*(shown(v, ".5g") for v in means.values()), *(shown(g[-1], ".2f") for g in gains.values())]
+        print(f"| {name} | {len(splits)} | {' | '.join(cells)} |")
         if len(splits) > 1:
             pairs.append(f"| {name} | {' | '.join(interval(more[m]) for m in list(PEERS)[1:])} |")
-    if ratios:
-        print(f"\nGeometric mean of the last column: {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}")
+    for label, ratios in gains.items():
+        if measured := [ratio for ratio in ratios if ratio is not None]:
+            print(f"\nGeometric mean, {label}: {statistics.geometric_mean(measured):.2f}")
     if pairs:
         print("\nWhat a method loses more than leaflab on the same splits, with the paired 95 % interval:\n")
         print(f"| dataset | {' | '.join(list(PEERS)[1:])} |\n" + "|" + "---|" * len(PEERS))
         print("\n".join(pairs))
+
+
+def gained(means, peers):
+    """leaflab's gain over the defaults, of the best of these peers', clipped to [0.25, 4]; None where none has run."""
+    losses = [means[m] for m in peers if means[m] is not None]
+    if not losses:
+        return None
+    gain, best = means["defaults"] - means["leaflab"], means["defaults"] - min(losses)
+    return min(4.0, max(0.25, gain / best if best > 0 else 4.0))
+
+
+def shown(value, form):
+    return "–" if value is None else format(value, form)
 
 
 def interval(values):

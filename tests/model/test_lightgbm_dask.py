@@ -43,6 +43,24 @@ def test_without_a_cluster_it_is_refused_before_any_trial(executor, puzzle, tmp_
         executor.open(bench(LightGBMDask(), puzzle(), tmp_path), 200)
 
 
+def test_only_lightgbms_own_parameters_reach_its_boosters(puzzle, tmp_path, monkeypatch):
+    """A warm start may hand over what a sweep on one machine found, `pairs` among it."""
+    given = {}
+
+    def party(client, data, number, rows, params):
+        given.update(params)
+        raise InterruptedError
+
+    monkeypatch.setattr("distributed.default_client", lambda: None)
+    monkeypatch.setattr("leaflab.model.lightgbm_dask._Party", party)
+    problem = puzzle("regression", rows=100)
+    alone = LightGBMDask().bench(problem, folds(problem, "kfold", 3, 0), tmp_path / "store", "shared")
+    with pytest.raises(InterruptedError):
+        alone.run(Fit("", {"pairs": True, "max_bin": 63}, (0,), 7, tmp_path / "w"), lambda report: "")
+    assert given["max_bin"] == 63
+    assert "pairs" not in given
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_rows_spread_over_workers_give_the_model_of_one_machine(puzzle, tmp_path, task):

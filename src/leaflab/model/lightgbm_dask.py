@@ -20,6 +20,7 @@ from leaflab.errors import ModelError
 from leaflab.model.base import Fitted, Fold, Problem
 from leaflab.model.boosting import Course, Judge
 from leaflab.model.lightgbm import LightGBM, LightGBMBench, Work
+from leaflab.model.parameters import lightgbms
 from leaflab.option import option
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class _WideWork(Work):
         train, valid = self.data.rows(number)
         sight = _Sight(Judge(self.bench.metric, self.bench.task), self.data, valid) if len(valid) else None
         course = Course()
-        party = _Party(default_client(), self.data, number, train, {**self.data_params, **self.params})
+        params = {**lightgbms(self.data_params), **self.params}
+        party = _Party(default_client(), self.data, number, train, params)
         try:
             self.meter.lap("bin")
             booster = self._grown(party, course, sight)
