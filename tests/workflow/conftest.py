@@ -20,6 +20,7 @@ def mosquitto(free_port: int, tmp_path: Path, program: Callable[..., str]) -> It
     process = subprocess.Popen([broker, "-c", str(tmp_path / "mosquitto.conf")], stderr=subprocess.DEVNULL)
     end = time.monotonic() + 30
     while True:
+        assert process.poll() is None, "the broker ended: its port is another's"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", free_port)) == 0:
                 break
