@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import runpy
 import shutil
 import signal
+import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -192,9 +195,8 @@ def bench(home):
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory, store_template):
+def mlflow_server(tmp_path_factory, store_template, new_port):
     """The address of a real MLflow server on loopback."""
-    import socket
     import subprocess
     import sys
     import time
@@ -202,9 +204,7 @@ def mlflow_server(tmp_path_factory, store_template):
 
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(store_template, folder / "mlflow.db")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = new_port()
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     words += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
@@ -229,18 +229,24 @@ def mlflow_server(tmp_path_factory, store_template):
         log.close()
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A port of this machine that nobody listens on, below those that the system itself hands out: one of these may be
-    another process's before the server of the test is up."""
-    import random
-    import socket
+@pytest.fixture(scope="session")
+def new_port() -> Callable[[], int]:
+    """Gives ports of this machine that nobody listens on, below those that the system itself hands out: one of these
+    may be another process's before the server of the test is up."""
 
-    for port in random.SystemRandom().sample(range(10_000, 30_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    pytest.fail("every port that was tried is taken")
+    def new() -> int:
+        for port in random.SystemRandom().sample(range(10_000, 30_000), 100):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+        pytest.fail("every port that was tried is taken")
+
+    return new
+
+
+@pytest.fixture
+def free_port(new_port: Callable[[], int]) -> int:
+    return new_port()
 
 
 @pytest.fixture(scope="session")

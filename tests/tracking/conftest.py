@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,16 +18,14 @@ class MlflowServer:
     """`mlflow server` on a database and a place for files; may be stopped and started again.
 
     Args:
+        port: where it listens.
         folder: for its log and its list of people.
         database, files: where its rows and its files go.
         auth: whether it asks for a password.
         environment: further environment variables.
     """
 
-    def __init__(self, folder, database, files, *, auth=False, environment=None):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    def __init__(self, port, folder, database, files, *, auth=False, environment=None):
         self.url = f"http://127.0.0.1:{port}"
         self._words = [
             "--host",
@@ -78,9 +75,9 @@ class MlflowServer:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server():
-    """The class of servers; each test makes its own."""
-    return MlflowServer
+def mlflow_server(new_port):
+    """Makes servers from folder, database and files; each test its own."""
+    return lambda *words, **how: MlflowServer(new_port(), *words, **how)
 
 
 @pytest.fixture(scope="module")

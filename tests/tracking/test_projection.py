@@ -66,8 +66,8 @@ class Moody(Writer):
 
     def children(self, parent, children):
         self._check()
-        if any(c.spec.key == "bad" for c in children):
-            raise ValueError("no such child")
+        if any("bad" in c.batch.tags for c in children):
+            raise ValueError("no such tag")
         self.children_of.setdefault(parent, []).extend(c.spec.key for c in children)
 
     def finished(self, parent):
@@ -100,8 +100,8 @@ def start(projector, key="k"):
     return MlflowRun(projector.begin(RunSpec("e", "sweep", f"sweep {key}", key)), projector, Keeper())
 
 
-def child(run, key):
-    run.child(RunSpec("e", "trial", key, key, run.id), [], status="FINISHED", started=1, ended=2)
+def child(run, key, items=()):
+    run.child(RunSpec("e", "trial", key, key, run.id), items, status="FINISHED", started=1, ended=2)
 
 
 def test_a_dead_store_holds_nothing_up_and_gets_everything_when_it_answers(moody, caplog):
@@ -145,14 +145,14 @@ def test_a_refused_record_is_set_aside_and_the_rest_goes_on(moody, caplog):
     store, projector = moody
     run = start(projector)
     for key in ("a", "bad", "b"):
-        child(run, key)
+        child(run, key, [Tag(key, "x")])
     run.log([Tag("bad", "x")])
     run.log([Tag("good", "x")])
     run.end("FINISHED")
-    assert store.children_of == {"run-k": ["a", "b"]}
+    assert store.children_of == {"run-k": ["a", "bad", "b"]}, "the refused one is ended without its items"
     assert [b.tags for b in store.batches] == [{"good": "x"}]
     kept = (projector._root / "refused" / "run-k.jsonl").read_text().splitlines()
-    assert [json.loads(line)["reason"] for line in kept] == ["no such child", "no such tag"]
+    assert [json.loads(line)["reason"] for line in kept] == ["no such tag", "no such tag"]
     assert "refuses a record" in caplog.text
 
 

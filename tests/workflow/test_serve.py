@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,10 +22,8 @@ LOG = Path("serve.log")
 class Process:
     """A server started from the command line."""
 
-    def __init__(self, *words, **environment):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+    def __init__(self, port, *words, **environment):
+        self.port = port
         words = ("serve", "name=toy", f"serve.port={self.port}", "serve.poll_seconds=0.1", *words)
         with LOG.open("w") as log:
             self.process = subprocess.Popen(
@@ -66,12 +63,12 @@ class Process:
 
 
 @pytest.fixture
-def serving(bench):
+def serving(bench, new_port):
     """Starts `leaflab serve name=toy …`; whatever is left is killed."""
     made = []
 
     def start(*words, **environment):
-        made.append(Process(*words, **environment))
+        made.append(Process(new_port(), *words, **environment))
         return made[-1]
 
     yield start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from leaflab.tracking.batch import Batch
@@ -53,10 +54,21 @@ def _alone(writer: Writer, spool: Spool, op: Op | None) -> None:
     except Exception as error:
         if op is None or not _refused(error):
             raise
+        if isinstance(op, Child):
+            _ended(writer, spool, op)
         spool.refuse(op, str(error))
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         _log.warning("The store refuses a record of '%s' (%s); it is kept in .leaflab/spool/refused.",
                      spool.head["name"], reason)  # fmt: skip
+
+
+def _ended(writer: Writer, spool: Spool, child: Child) -> None:
+    """Ends a refused child, which may have been begun, with what the store has of it."""
+    try:
+        _apply(writer, spool, [replace(child, batch=Batch())])
+    except Exception as error:
+        if not _refused(error):
+            raise
 
 
 def _groups(ops: Iterable[tuple[Op | None, int]]) -> Iterator[list[tuple[Op | None, int]]]:

@@ -130,7 +130,11 @@ class ClientWriter(Writer):
 
         with ThreadPoolExecutor(_AT_ONCE if is_server(self.uri) else 1) as pool:
             first = {child.spec.key or id(child): child for child in reversed(children)}
-            list(pool.map(record, reversed(first.values())))
+            try:
+                list(pool.map(record, reversed(first.values())))
+            except Exception:
+                self._children.pop(parent, None)  # one that was begun and not ended is found in the store next time
+                raise
 
     def finished(self, parent: str) -> set[str]:
         self._children.pop(parent, None)

@@ -31,7 +31,7 @@ FULL = "has no space left on its disk"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_DISABLE_AGENT_HINT": "1",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the writer itself waits for a server, and spools meanwhile
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # who repeats must look first: a lost answer may have been "created"
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

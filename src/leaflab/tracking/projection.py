@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from leaflab.errors import TrackingError
 from leaflab.tracking.address import is_server, masked, sqlite_file
@@ -23,6 +23,7 @@ from leaflab.tracking.writer import Writer
 __all__ = ["Projector"]
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 _GROUP, _SERVER_GROUP, _LINGER = 32, 8, 0.15
 _FIRST_PAUSE, _LONGEST_PAUSE, _LAST_TRY = 0.5, 30.0, 3.0
 
@@ -83,9 +84,10 @@ class Projector:
             TrackingError: the store refuses, or cannot be written.
         """
         head: dict[str, Any] = {"uri": self._store, "experiment": spec.experiment, "name": spec.name}
+        if not spec.key and (making(self.uri) or not sqlite_file(self.uri)):
+            spec = replace(spec, key=uuid.uuid4().hex)  # begun twice, it is still one run
         head["run_id"] = self._begun(spec, handed)
         if not head["run_id"]:
-            spec = spec if spec.key else replace(spec, key=uuid.uuid4().hex)  # begun twice, it is still one run
             head |= {"run_id": uuid.uuid4().hex, "spec": {**vars(spec), "tags": dict(spec.tags)}}
             head |= {"handed": handed, "started": time.time()}
         self.recover(keep=head["run_id"], key=spec.key)
@@ -98,8 +100,7 @@ class Projector:
         if making(self.uri):
             return ""
         try:
-            with told(self.uri):
-                return self._open().begin(spec, handed)
+            return self._asked(lambda: self._open().begin(spec, handed))
         except TrackingError as error:
             if error.rule != AWAY or sqlite_file(self.uri):
                 raise
@@ -110,13 +111,23 @@ class Projector:
         """Keys of the children of a run that are recorded whole, as far as the store says."""
         if spool.unknown:
             return frozenset()
-        with told(self.uri):
-            return frozenset(self.writer.finished(spool.run_id))
+        return frozenset(self._asked(lambda: self.writer.finished(spool.run_id)))
 
     def thin(self, run_id: str, keep: int) -> None:
         """Removes the models of a sweep's trials beyond the best."""
+        self._asked(lambda: self.writer.thin(run_id, keep))
+
+    def _asked(self, call: Callable[[], _T]) -> _T:
+        """Asks the store for what may be asked twice; once more where it does not answer at first."""
+        try:
+            with told(self.uri):
+                return call()
+        except TrackingError as error:
+            if error.rule != AWAY:
+                raise
+        time.sleep(_FIRST_PAUSE)
         with told(self.uri):
-            self.writer.thin(run_id, keep)
+            return call()
 
     def recover(self, keep: str = "", key: str = "", instead_of: str = "") -> int:
         """Takes up the spools of dead processes and ends their runs; run `keep`, or the one of `key`, goes on.
@@ -230,7 +241,7 @@ class Projector:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        pause = _FIRST_PAUSE
+        pause, stumbled = _FIRST_PAUSE, False
         while spool := self._next():
             try:
                 with told(self.uri):
@@ -238,9 +249,11 @@ class Projector:
                         self._acknowledge(spool, position)
                 if self._failing:
                     _log.info("%s answers again.", masked(self.uri))
-                self._failing, self._error, pause = 0.0, None, _FIRST_PAUSE
+                self._failing, self._error, pause, stumbled = 0.0, None, _FIRST_PAUSE, False
             except TrackingError as error:
-                self._complain(error)
+                if stumbled or error.rule != AWAY:
+                    self._complain(error)
+                stumbled = True
                 with self._changed:
                     self._changed.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
