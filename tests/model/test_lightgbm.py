@@ -15,10 +15,10 @@ from leaflab.search.pruners import Rungs
 from leaflab.search.validation import folds
 
 
-def run(problem, folder, params=None, told=lambda report: "", **how):
+def run(problem, folder, params=None, told=lambda report: "", fold=0, **how):
     cut = folds(problem, "holdout", 5, 0)
     bench = LightGBM(max_rounds=30).bench(problem, cut, folder / "store", "shared")
-    return bench.run(Fit("", params or {}, (0,), 7, folder / "trial", **how), told), cut[0]
+    return bench.run(Fit("", params or {}, (fold,), 7, folder / "trial", **how), told), cut[0]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,16 @@ def test_what_is_stopped_at_a_share_keeps_that_model(puzzle, tmp_path):
 
     result, _ = run(puzzle("binary", rows=600), tmp_path, shares=(0.25, 0.5), told=stop)
     assert (result.state, len(result.models), told.count("rows")) == ("pruned", 1, 1)
+
+
+def test_a_fit_on_all_rows_ends_when_told_and_leaves_no_half_of_a_model(puzzle, tmp_path):
+    told = []
+    result, _ = run(
+        puzzle("binary", rows=600), tmp_path, {"learning_rate": 0.5}, fold=None,
+        told=lambda report: told.append(report) or "deadline" * (len(told) == 3),
+    )  # fmt: skip
+    assert (result.state, result.models, result.facts["rounds"]) == ("deadline", (), 6)
+    assert len(told) == 3
 
 
 def test_few_rows_have_no_rungs():

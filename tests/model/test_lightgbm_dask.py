@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -91,14 +93,45 @@ def test_rows_spread_over_workers_give_the_model_of_one_machine(puzzle, tmp_path
 
 @pytest.mark.slow
 def test_a_trial_is_stopped_between_chunks(puzzle, tmp_path):
-    import time
-
     problem = puzzle("regression", rows=400)
     with Dask(workers=2).open(bench(LightGBMDask(chunk=5), problem, tmp_path), 400) as pool:
         pruned = done(pool, Fit("", {}, (0,), 7, tmp_path / "p"), lambda number, report: "pruned")
         cut = done(pool, Fit("", {}, (0,), 7, tmp_path / "d", deadline=time.monotonic() + 0.01))
+        whole = done(pool, Fit("", {}, (None,), 7, tmp_path / "w", rounds=500), lambda number, report: "deadline")
     assert (pruned.state, len(pruned.models)) == ("pruned", 1)
     assert (cut.state, len(cut.models)) == ("deadline", 1)
+    assert (whole.state, len(whole.models)) == ("deadline", 0)
+    assert whole.facts["rounds"] <= 20
+
+
+@pytest.mark.slow
+def test_a_slow_cluster_grows_shorter_chunks(puzzle, tmp_path, monkeypatch):
+    """What hears a stop only between chunks must not be long in one."""
+    from leaflab.model import lightgbm_dask
+
+    asked = []
+    party = lightgbm_dask._Party
+
+    class Slow(party):
+        def grow(self, rounds):
+            asked.append(rounds)
+            time.sleep(0.5 * rounds)
+            return super().grow(rounds)
+
+    monkeypatch.setattr(lightgbm_dask, "_Party", Slow)
+    problem = puzzle("regression", rows=400)
+    with Dask(workers=2).open(bench(LightGBMDask(max_rounds=12), problem, tmp_path), 400) as pool:
+        done(pool, Fit("", {"learning_rate": 0.01}, (0,), 7, tmp_path / "t"))
+    assert sum(asked) == 12
+    assert max(asked) <= 4
+
+
+@pytest.mark.slow
+def test_workers_print_nothing_of_their_network(puzzle, tmp_path, capfd):
+    problem = puzzle("regression", rows=400)
+    with Dask(workers=2).open(bench(LightGBMDask(max_rounds=5), problem, tmp_path), 400) as pool:
+        done(pool, Fit("", {}, (0,), 7, tmp_path / "t"))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ class _Pool:
     size, threads, state = 2, 1, "complete"
 
     def __init__(self, clock, seconds):
-        self.clock, self.seconds, self.jobs, self._waiting = clock, seconds, [], []
+        self.clock, self.seconds, self.jobs, self._waiting, self.told = clock, seconds, [], [], []
 
     def submit(self, number, fit):
         fit.folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +44,7 @@ class _Pool:
     def events(self, seconds, decide):
         event = self._waiting.pop(0)
         self.clock[0] += self.seconds
+        self.told.append(decide(event.number, ("rounds", 1, float("nan"))))
         yield event
 
 
@@ -183,3 +184,11 @@ def test_time_is_kept_for_the_final_model_only_where_it_suffices_for_a_fit(setti
     assert 3.0 < kept[1000.0] < 20.0
     assert kept[6.0] == pytest.approx(3.0)  # half of the budget at most
     assert kept[2.0] == 0  # the folds will have to do: nothing is kept back in vain
+
+
+def test_who_asks_for_an_end_waits_ten_seconds_for_the_final_model_and_no_longer(setting):
+    refit, pool, trials = setting("blend", per_fit=4.0)
+    refit.members.stopping.asked = True
+    refit.run(trials)
+    assert pool.told == ["", "", "deadline"]
+    assert len(pool.jobs) == 3

@@ -78,24 +78,24 @@ def grow(
         rounds: the most rounds.
         patience: rounds without improvement before stopping.
         deadline: monotonic second at which to stop with what there is; None for none.
-        report: called with the round and the metric; answers "" to go on, else the state to end in.
+        report: called with the round and the metric (NaN without a judge); answers "" to go on, else the state to end
+            in.
     """
     course = Course()
     for number in range(1, rounds + 1):
         finished = booster.update()
         course.rounds = number
+        value = float("nan")
         if judge is not None:
             value = judge.value(booster)
             course.curve.append((number, value))
             if judge.sign * value < course.best:
                 course.best, course.best_round = judge.sign * value, number
                 course.scores = np.array(judge.scores, order="C")
-            if told := report(number, value):
-                course.state = told
-                break
-            if number - course.best_round >= patience:
-                break
-        if finished:
+        if told := report(number, value):
+            course.state = told
+            break
+        if finished or (judge is not None and number - course.best_round >= patience):
             break
         if deadline is not None and time.monotonic() >= deadline:
             course.state = "deadline"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import socket
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlparse
 
 from pydantic import Field
 
 from leaflab.errors import ModelError
+from leaflab.model import networked
 from leaflab.model.base import Fitted, Fold, Problem
 from leaflab.model.boosting import Course, Judge
 from leaflab.model.lightgbm import LightGBM, LightGBMBench, Work
@@ -24,19 +22,19 @@ from leaflab.model.parameters import lightgbms
 from leaflab.option import option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from leaflab.executor.base import Bench
 
 __all__ = ["LightGBMDask"]
 
-_FIRST = 10
+_LONGEST = 2.0
+"""Seconds of a chunk at most: only between chunks is a stop heard."""
 _TICK = 0.01
 _PATIENCE = 10
 """Minutes that workers wait for each other."""
-_ARRAYS = ("matrix", "target", "weight")
 _ADDRESSES = re.compile(r"^\[(machines|local_listen_port): .*\]\n", re.MULTILINE)
 """What a model's text says of the network, other each time."""
-_BOOSTERS: dict[str, Any] = {}
-"""A worker's boosters in progress."""
 
 
 @option
@@ -49,7 +47,7 @@ class LightGBMDask(LightGBM):
     number may not. A worker that is lost fails the trial. The final model is one booster.
 
     Args:
-        chunk: rounds between two looks at the validation rows.
+        chunk: rounds between two looks at the validation rows at most; fewer where they would take over two seconds.
     """
 
     pairs: Literal[0] = 0
@@ -101,28 +99,28 @@ class _WideWork(Work):
     def _grown(self, party: _Party, course: Course, sight: _Sight | None) -> Any:
         """Chunk after chunk, until enough, told to stop, or out of time."""
         model: Any = self.bench.model
-        limit, deadline = self.job.rounds or model.max_rounds, self.job.deadline
-        chunk = model.chunk if deadline is None else min(_FIRST, model.chunk)
+        limit, chunk = self.job.rounds or model.max_rounds, 1
+        end = float("inf") if self.job.deadline is None else self.job.deadline
         while True:
             began, before = time.monotonic(), course.rounds
             booster, finished = party.grow(min(chunk, limit - before))
             course.rounds = booster.current_iteration()
-            if sight is None:
-                course.best_round = course.rounds
-            elif self._looked(course, sight, booster, before):
+            if self._looked(course, sight, booster, before) or finished or course.rounds >= limit:
                 break
-            if finished or course.rounds >= limit:
+            pace, left = (time.monotonic() - began) / max(1, course.rounds - before), end - time.monotonic()
+            if left < pace:
+                course.state = "deadline"
                 break
-            if deadline is not None:
-                pace = (time.monotonic() - began) / max(1, course.rounds - before)
-                chunk = min(model.chunk, int((deadline - time.monotonic()) / pace))
-                if chunk < 1:
-                    course.state = "deadline"
-                    break
+            chunk = max(1, min(model.chunk, int(min(left, _LONGEST) / pace)))
         return booster
 
-    def _looked(self, course: Course, sight: _Sight, booster: Any, before: int) -> bool:
-        """Scores the new rounds; true where it is time to stop."""
+    def _looked(self, course: Course, sight: _Sight | None, booster: Any, before: int) -> bool:
+        """Scores the new rounds; true where it is time to stop. Without rows to score, the driver may say so still."""
+        if sight is None:
+            course.best_round = course.rounds
+            if told := self.report(("rounds", course.rounds, float("nan"))):
+                course.state = told
+            return bool(told)
         for number, value in sight.values(booster, before):
             course.curve.append((number, value))
             loss = sight.judge.sign * value
@@ -146,34 +144,36 @@ class _Party:
         self._workers = sorted(_present(client))
         count = len(self._workers)
         edges = [len(rows) * i // count for i in range(count + 1)]
-        ports = client.run(_free_port, workers=self._workers)
+        ports = client.run(networked.free_port, workers=self._workers)
         machines = ",".join(f"{urlparse(w).hostname}:{ports[w]}" for w in self._workers)
         network = {"machines": machines, "num_machines": count, "tree_learner": "data", "time_out": _PATIENCE}
-        seen = all(client.run(_sees, str(data.folder), workers=self._workers).values())
+        seen = all(client.run(networked.sees, str(data.folder), workers=self._workers).values())
         jobs = []
         for worker, (low, high) in zip(self._workers, pairwise(edges), strict=True):
             share: Any = (str(data.folder), number, low, high)
             if not seen:
                 own = rows[low:high]
-                arrays = {name: data.array(name)[own] for name in _ARRAYS if data.array(name) is not None}
+                arrays = {name: data.array(name)[own] for name in networked.ARRAYS if data.array(name) is not None}
                 share = client.scatter((data.facts, arrays), workers=[worker], hash=False)
             threads = client.nthreads()[worker]
             own_params = {**params, **network, "local_listen_port": ports[worker], "num_threads": threads}
-            jobs.append((worker, (_join, self._key, share, own_params)))
+            jobs.append((worker, (networked.join, self._key, share, own_params)))
         self._together(jobs)
 
     def grow(self, rounds: int) -> tuple[Any, bool]:
         """The booster with so many rounds more, and whether no tree can be added."""
         import lightgbm as lgb
 
-        answers = self._together([(worker, (_grow, self._key, rounds)) for worker in self._workers])
+        answers = self._together(
+            [(worker, (networked.grow, self._key, rounds, worker == self._workers[0])) for worker in self._workers]
+        )
         text, finished = answers[0]
         return lgb.Booster(model_str=_ADDRESSES.sub("", text)), finished
 
     def part(self) -> None:
         """Workers forget the booster and leave the network."""
         here = sorted(set(self._workers) & _present(self._client))
-        self._client.run(_leave, self._key, workers=here, on_error="ignore")
+        self._client.run(networked.leave, self._key, workers=here, on_error="ignore")
 
     def _together(self, jobs: list[tuple[str, tuple[Any, ...]]]) -> list[Any]:
         """Answers of all workers; each waits for the others, so that one that is lost ends the work of all."""
@@ -231,63 +231,3 @@ def _answers(booster: Any, raw: Any, task: str) -> Any:
 
 def _present(client: Any) -> set[str]:
     return set(client.nthreads())
-
-
-# What follows runs on the workers.
-
-
-def _sees(folder: str) -> bool:
-    return (Path(folder) / "store.json").is_file()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
-
-
-def _quiet() -> logging.Logger:
-    """LightGBM tells of every port it tries, whatever its verbosity."""
-    logger = logging.getLogger("leaflab.lightgbm")
-    logger.setLevel(logging.ERROR)
-    return logger
-
-
-def _join(key: str, share: Any, params: dict[str, Any]) -> None:
-    """Bins a worker's rows together with the others, and keeps the booster for the chunks to come."""
-    import lightgbm as lgb
-    import numpy as np
-
-    from leaflab.model.binning import Store
-
-    lgb.register_logger(_quiet())
-    if len(share) == 2:
-        facts, arrays = share
-    else:
-        folder, number, low, high = share
-        data = Store(Path(folder))
-        rows = data.rows(number)[0][low:high]
-        kept = {name: data.array(name) for name in _ARRAYS}
-        facts = data.facts
-        arrays = {name: np.ascontiguousarray(array[rows]) for name, array in kept.items() if array is not None}
-    binned = lgb.Dataset(
-        arrays["matrix"],
-        label=arrays["target"],
-        weight=arrays.get("weight"),
-        feature_name=facts["names"],
-        categorical_feature=facts["categorical"],
-        params=params,
-    )
-    _BOOSTERS[key] = lgb.Booster({**params, "metric": "None"}, binned)
-
-
-def _grow(key: str, rounds: int) -> tuple[str, bool]:
-    booster = _BOOSTERS[key]
-    finished = any(booster.update() for _ in range(rounds))
-    return booster.model_to_string(), finished
-
-
-def _leave(key: str) -> None:
-    booster = _BOOSTERS.pop(key, None)
-    if booster is not None:
-        booster.free_network()

@@ -57,6 +57,7 @@ class Members:
     _fitted: dict[tuple[int, int | None, int], tuple[Path, Path | None]] = field(default_factory=dict)
     _cut: dict[tuple[int, int | None, int], int] = field(default_factory=dict)
     _rounds: dict[int, list[int]] = field(default_factory=dict)
+    _asked: float | None = None
 
     def __contains__(self, part: Part) -> bool:
         return (part.trial.number, part.fold, part.seed) in self._fitted
@@ -87,8 +88,12 @@ class Members:
             self._fitted[trial.number, number, 0] = (model, folder / f"scores-{number}.npy")
 
     def left(self) -> float:
+        """Seconds there are for fits; few for all of them once the user has asked for an end."""
         left = self.budget.left if self.budget.end is None else self.budget.end - time.monotonic()
-        return min(left, _HURRY) if self.stopping.asked else left
+        if not self.stopping.asked:
+            return left
+        self._asked = self._asked or time.monotonic()
+        return min(left, self._asked + _HURRY - time.monotonic())
 
     def fit(self, parts: Sequence[Part]) -> None:
         """Fits in order whatever can be expected to end in time."""
@@ -101,7 +106,7 @@ class Members:
                 self.pool.submit(place, self._job(running[place], deadline))
             if not running:
                 break
-            for event in self.pool.events(0.25, lambda number, report: ""):
+            for event in self.pool.events(0.25, lambda number, report: "deadline" * (self.left() <= 0)):
                 part = running.pop(event.number)
                 event.must_have_had_room()
                 if event.kind == "done":
