@@ -89,6 +89,7 @@ def test_costs_are_those_of_one_model(tmp_path):
     for number in range(2):
         np.save(tmp_path / f"scores-{number}.npy", np.zeros(3))
     facts = {"fit_seconds": 4.0, "size_bytes": 200.0, "predict_ms_per_1k_rows": 3.0, "best_iteration": 50.0}
+    facts |= {"fold/0": 0.4, "fold/1": 0.6}
     aims = Objectives(LogLoss(), ("train_seconds", "model_bytes", "latency_ms", "rounds"))
     one = Trial(0, "complete", {}, 0.5, facts=facts, files=tmp_path)
     measured = aims.measured(one, [np.arange(3), np.arange(3, 6)])

@@ -17,6 +17,7 @@ import pytest
 
 from leaflab.door.compose import lab_for
 from leaflab.errors import ConfigError, LeaflabError
+from leaflab.search.driving import Driver
 from leaflab.workflow.sweep import sweep
 
 WORDS = ["source.path=table.csv", "dataset.target=y", "search.trials=6", "model.max_rounds=25"]
@@ -367,3 +368,20 @@ def test_an_objective_that_the_table_cannot_define_is_refused(words, said, home)
     people(home)
     with pytest.raises(ConfigError, match=said):
         sweep(lab(words))
+
+
+@pytest.mark.parametrize("limits", ["[]", "['latency_ms <= 1000']"])
+@pytest.mark.parametrize("cut", [[0], [3], [0, 1, 2, 3, 4, 5]])
+def test_a_trial_cut_between_its_folds_is_no_match_for_the_others(project, monkeypatch, cut, limits):
+    decide = Driver._decide
+
+    def decided(self, number, report):
+        return "deadline" if number in cut and report[:2] == ("folds", 1) else decide(self, number, report)
+
+    monkeypatch.setattr(Driver, "_decide", decided)
+    words = ["search.validation=kfold", "search.folds=3", "search/pruner=none", f"search.constraints={limits}"]
+    swept = sweep(lab(*words))
+    folds = {t.number: sum(fact.startswith("fold/") for fact in t.facts) for t in swept.trials}
+    assert folds == {number: 1 if number in cut else 3 for number in range(6)}
+    assert swept.best.number in cut[:1] if len(cut) == 6 else swept.best.number not in cut
+    assert {t.state for t in swept.trials if t.number in cut[1:]} <= {"pruned"}

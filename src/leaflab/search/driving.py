@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from leaflab.search.stopping import Stopping
     from leaflab.search.study import Study
 
-__all__ = ["Driver", "counts", "trial_of"]
+__all__ = ["Driver", "comparable", "counts", "folds_of", "trial_of"]
 
 _log = logging.getLogger(__name__)
 _TICK = 0.25
@@ -123,7 +123,10 @@ class Driver:
         if event.kind == "done" and event.result.state == "stopped":
             return
         event.must_have_had_room()
-        trial = self.measured(trial_of(event, fit, started))
+        trial = trial_of(event, fit, started)
+        if trial.state == "deadline" and folds_of(trial) < len(fit.folds) and any(counts(t) for t in self.done):
+            trial = replace(trial, state="pruned")
+        trial = self.measured(trial)
         if self.generation:
             self._parked.append(trial)
         else:
@@ -143,6 +146,17 @@ class Driver:
 def counts(trial: Trial) -> bool:
     """Whether a trial's model may become the final one."""
     return trial.state in ("complete", "deadline") and trial.value is not None and trial.files is not None
+
+
+def folds_of(trial: Trial) -> int:
+    """The folds it was judged on."""
+    return sum(key.startswith("fold/") for key in trial.facts)
+
+
+def comparable(trials: Sequence[Trial]) -> list[Trial]:
+    """Those judged on as many folds as any: one that was cut between its folds is no match for whole ones."""
+    most = max((folds_of(t) for t in trials if counts(t)), default=0)
+    return [t for t in trials if not counts(t) or folds_of(t) == most]
 
 
 def trial_of(event: Event, fit: Fit, started: float) -> Trial:

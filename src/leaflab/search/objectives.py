@@ -19,7 +19,7 @@ import numpy as np
 
 from leaflab.errors import ConfigError
 from leaflab.search.base import Measure
-from leaflab.search.driving import counts
+from leaflab.search.driving import counts, folds_of
 from leaflab.search.limit import Limit
 
 if TYPE_CHECKING:
@@ -112,12 +112,12 @@ class Objectives:
 
         Args:
             trial: one that ended; without a model it is given back as it is.
-            judged: the rows of each fold it was judged on, in the order of its scores.
+            judged: the rows of each fold that it was to be judged on, in the order of its scores.
         """
         if self.plain or not counts(trial):
             return trial
         names = dict.fromkeys([*self.others, *(limit.name for limit in self.limits)])
-        answers = _Answers(trial, judged)
+        answers = _Answers(trial, judged[: folds_of(trial)])
         found = {key_of(n): self._measure(n, trial, answers) for n in names if n != self.metric.name}
         return replace(trial, facts={**trial.facts, **found})
 

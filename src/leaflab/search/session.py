@@ -17,7 +17,7 @@ from leaflab.search.again import Again
 from leaflab.search.base import Fit, Found
 from leaflab.search.benches import Benches
 from leaflab.search.budget import Budget
-from leaflab.search.driving import Driver, counts, trial_of
+from leaflab.search.driving import Driver, comparable, counts, folds_of, trial_of
 from leaflab.search.members import Members
 from leaflab.search.notes import notes
 from leaflab.search.objectives import Objectives
@@ -85,7 +85,9 @@ class Session:
                             partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
             driver.run()
             seconds["search"] = time.monotonic() - budget.started - seconds["open"]
-            final = refit.run(self.aims.eligible(self._usable(driver.done)))
+            usable = self._usable(driver.done)
+            members.judged = max(folds_of(t) for t in usable if counts(t))
+            final = refit.run(self.aims.eligible(usable))
             seconds["refit"] = time.monotonic() - budget.started - seconds["open"] - seconds["search"]
             seconds["total"] = time.monotonic() - budget.started
             self._keep(study, budget, final)
@@ -145,8 +147,9 @@ class Session:
         return self.search.refit if self.search.pick == "best" else "fastest"
 
     def _usable(self, trials: list[Trial]) -> list[Trial]:
+        """The trials that the final model may be made of, all judged on the same folds."""
         if any(counts(t) for t in trials):
-            return trials
+            return comparable(trials)
         if self.stopping.asked:
             raise Interrupted("The sweep", "was stopped before its first trial finished")
         failed = [t for t in trials if t.error]
@@ -210,7 +213,7 @@ class Session:
         }
 
     def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
-        best = self.aims.best(trials)
+        best = self.aims.best(comparable(trials))
         assert best is not None
         reached = {key: value for key, value in best.facts.items() if key.startswith("objective/")}
         aims = dict(zip(self.aims.names, self.aims.directions, strict=True)) if self.aims.several else {}
