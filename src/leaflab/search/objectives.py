@@ -19,7 +19,7 @@ import numpy as np
 
 from leaflab.errors import ConfigError
 from leaflab.search.base import Measure
-from leaflab.search.driving import counts, folds_of
+from leaflab.search.driving import comparable, counts, folds_of
 from leaflab.search.limit import Limit
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Objectives:
 
     def best(self, trials: Sequence[Trial]) -> Trial | None:
         """The best of the eligible trials by the metric; None where none has a model."""
-        able = [t for t in self.eligible(trials) if counts(t)]
+        able = [t for t in self.eligible(comparable(trials)) if counts(t)]
         return min(able, key=lambda t: (self.metric.loss(t.value or 0.0), t.number), default=None)
 
     def _missed(self, trial: Trial) -> float:

@@ -213,7 +213,7 @@ class Session:
         }
 
     def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
-        best = self.aims.best(comparable(trials))
+        best = self.aims.best(trials)
         assert best is not None
         reached = {key: value for key, value in best.facts.items() if key.startswith("objective/")}
         aims = dict(zip(self.aims.names, self.aims.directions, strict=True)) if self.aims.several else {}
