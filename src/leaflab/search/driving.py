@@ -111,12 +111,16 @@ class Driver:
         Without any finished trial there would be no model, so the first one is cut instead of dropped.
         """
         kind, step, value = report
-        first = not any(counts(t) for t in self.done)
         if self.stopping.asked:
-            return "deadline" if first else "stopped"
-        if self.budget.seconds is not None and not first and self.budget.left < _CUT * self.reserve(self.done):
+            return "deadline" if self._first else "stopped"
+        if self.budget.seconds is not None and not self._first and self.budget.left < _CUT * self.reserve(self.done):
             return "deadline"
         return "pruned" if kind == self.by and self.study.pruned(number, int(step), float(value)) else ""
+
+    @property
+    def _first(self) -> bool:
+        """Whether no trial has left a model yet."""
+        return not any(counts(t) for t in self.done)
 
     def _ended(self, event: Event) -> None:
         fit, started = self._running.pop(event.number)
@@ -124,7 +128,7 @@ class Driver:
             return
         event.must_have_had_room()
         trial = trial_of(event, fit, started)
-        if trial.state == "deadline" and folds_of(trial) < len(fit.folds) and any(counts(t) for t in self.done):
+        if trial.state == "deadline" and folds_of(trial) < len(fit.folds) and not self._first:
             trial = replace(trial, state="pruned")
         trial = self.measured(trial)
         if self.generation:
