@@ -11,7 +11,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,6 +38,18 @@ def _fresh_log() -> None:
     for name, logger in logging.root.manager.loggerDict.items():
         if name.startswith("leaflab") and isinstance(logger, logging.Logger):
             logger.disabled = False
+
+
+@pytest.fixture(autouse=True)
+def _closed_stores() -> Iterator[None]:
+    """Closes the databases that MLflow opened in a test. It keeps the connections to each for as long as the process
+    lives, a new project a test is a thousand open files in the end, and beyond these `select` no longer works."""
+    yield
+    for store in ("tracking", "model_registry"):
+        if module := sys.modules.get(f"mlflow.store.{store}.sqlalchemy_store"):
+            engines = module.SqlAlchemyStore._engine_map
+            while engines:
+                engines.popitem()[1].dispose()
 
 
 @pytest.fixture(scope="session")
@@ -197,8 +210,6 @@ def bench(home):
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory, store_template, new_port):
     """The address of a real MLflow server on loopback."""
-    import subprocess
-    import sys
     import time
     import urllib.request
 
