@@ -41,7 +41,7 @@ def test_a_sweep_and_its_trials_are_made_again_byte_by_byte(swept):
 def test_models_with_and_without_features_of_pairs_are_made_again_together(home):
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.normal(size=(3200, 4)), columns=list("abcd"))
-    frame["y"] = frame["c"] + generator.normal(size=3200)
+    frame["y"] = frame["c"] + np.abs(frame["a"] - frame["b"]) + generator.normal(size=3200)
     frame.to_csv(home / "table.csv", index=False)
     words = [*WORDS[:2], "search.trials=8", "model.max_rounds=25", "model.pairs=3", "executor=inline"]
     swept = sweep(lab_for("sweep", words))

@@ -18,12 +18,13 @@ from leaflab.values import Dataset, Roles
 COLUMNS = (*(Column(name, "number") for name in "abcd"), Column("few", "number"), Column("kind", "category"))
 
 
-def rows(task="binary", count=3000):
+def rows(task="binary", count=3000, alone=False):
+    """A target that the distance of two columns tells, or, `alone`, one column by itself."""
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(count, 4)), columns=list("abcd"))
     frame["few"], frame["kind"] = random.integers(0, 3, count), random.choice(["x", "y"], count)
-    gap = frame["a"] - frame["b"]
-    frame["y"] = {"binary": (gap > 0).astype(int), "regression": gap, "multiclass": np.digitize(gap, [-1, 1])}[task]
+    gap = np.abs(frame["a"] if alone else frame["a"] - frame["b"]) - 1 + random.normal(size=count) / 4
+    frame["y"] = {"binary": (gap > 0).astype(int), "regression": gap, "multiclass": np.digitize(gap, [-0.5, 0.5])}[task]
     return frame
 
 
@@ -32,8 +33,8 @@ def dataset(task):
     return Dataset("d", task, Roles(target="y"), classes, COLUMNS, {"train": pa.table({})}, {})
 
 
-def chosen(task="binary", count=3000, most=3, **changes):
-    made, raw = replace(dataset(task), **changes), rows(task, count)
+def chosen(task="binary", count=3000, most=3, alone=False, **changes):
+    made, raw = replace(dataset(task), **changes), rows(task, count, alone)
     frame = typed(raw, COLUMNS).assign(y=raw["y"])
     return telling_pairs(made, fit_encoder(made, frame), frame, most), frame
 
@@ -52,9 +53,14 @@ def test_the_same_rows_give_the_same_pairs():
     assert chosen()[0] == chosen()[0]
 
 
-@pytest.mark.parametrize("how", [{"most": 0}, {"count": 1999}, {"monotone": {"c": 1}}])
+@pytest.mark.parametrize("how", [{"most": 0}, {"count": 1999}, {"monotone": {"c": 1}}, {"classes": tuple(range(31))}])
 def test_there_are_none_where_they_would_do_harm(how):
     assert chosen(**how)[0] == ()
+
+
+@pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
+def test_there_are_none_where_they_do_not_pay_on_rows_that_they_were_not_chosen_on(task):
+    assert chosen(task, alone=True)[0] == ()
 
 
 def test_a_table_of_one_number_has_none():

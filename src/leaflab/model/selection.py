@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from lightgbm import Booster
     from numpy.typing import NDArray
 
-__all__ = ["gains", "worth_keeping"]
+__all__ = ["gains", "small_booster", "worth_keeping"]
 
-_ROWS, _ROUNDS, _SHUFFLES = 20_000, 60, 5
+_ROWS, _ROUNDS, _SHUFFLES, _PATIENCE = 20_000, 60, 5, 10
 
 
 def worth_keeping(
@@ -47,14 +48,32 @@ def gains(
     rounds: int = _ROUNDS,
     **params: Any,
 ) -> NDArray[np.float64]:
-    """What each feature gains a small booster, shape (features,); `params` are LightGBM's own.
+    """What each feature gains a small booster, shape (features,); `params` are LightGBM's own."""
+    booster = small_booster(x, y, outputs, categorical, rounds, **params)
+    return np.asarray(booster.feature_importance("gain"), dtype="float64")
+
+
+def small_booster(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    outputs: int,
+    categorical: list[int],
+    rounds: int = _ROUNDS,
+    held: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    **params: Any,
+) -> Booster:
+    """A booster of small trees that learnt the mean, or the probabilities of classes (of class 1 where there are two).
+
+    It stops early where there are rows held out for that, `held`; `params` are LightGBM's own.
 
     One thread, because workers may be forked from this process, and OpenMP's threads do not outlive a fork.
     """
     import lightgbm
 
-    kind = {"objective": "regression"} if outputs == 1 else {"objective": "multiclass", "num_class": outputs}
+    kinds: dict[int, dict[str, Any]] = {1: {"objective": "regression"}, 2: {"objective": "binary"}}
+    kind = kinds.get(outputs, {"objective": "multiclass", "num_class": outputs})
     fixed = {"verbosity": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True, "num_leaves": 15}
     data = lightgbm.Dataset(x, y, categorical_feature=categorical)
-    booster = lightgbm.train({**kind, **fixed, **params}, data, rounds)
-    return np.asarray(booster.feature_importance("gain"), dtype="float64")
+    judges = [data.create_valid(*held)] if held else []
+    stopping = [lightgbm.early_stopping(_PATIENCE, verbose=False)] if held else []
+    return lightgbm.train({**kind, **fixed, **params}, data, rounds, valid_sets=judges, callbacks=stopping)
