@@ -6,7 +6,7 @@ Every method gets the same training rows and answers the same test rows, alone o
 own from an environment of its own (made on first use in --work). Wall-clock seconds of the fit count, imports and
 reading do not. A peer that overruns its budget by more than 10 % is run again with a smaller one. Results are appended
 to benchmarks/results/search.jsonl as they come; what stands there is not run again. `--table` prints the comparison of
-the datasets asked for; `--datasets bank_full dry_bean wine_quality` are those that the search was not designed on.
+the datasets asked for; `--datasets bank_full dry_bean wine_quality` are three further ones.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ DATASETS = {
     "dry_bean": ("Class", "multiclass", ["Bean ID"]),
     "wine_quality": ("quality", "regression", []),
 }
-UNSEEN = ("bank_full", "dry_bean", "wine_quality")
-"""Those that nobody looked at while the search was designed."""
+FURTHER = ("bank_full", "dry_bean", "wine_quality")
+"""Those that nobody looked at while the portfolio was chosen."""
 PEERS = {
     "leaflab": None,
     "defaults": None,
@@ -361,7 +361,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--datasets", nargs="*", default=[name for name in DATASETS if name not in UNSEEN])
+    parser.add_argument("--datasets", nargs="*", default=[name for name in DATASETS if name not in FURTHER])
     parser.add_argument("--methods", nargs="*", default=list(PEERS))
     parser.add_argument("--work", type=Path, default=Path("benchmark-work"))
     parser.add_argument("--results", type=Path, default=RESULTS)

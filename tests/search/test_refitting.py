@@ -162,6 +162,17 @@ def test_fits_that_take_less_than_expected_leave_time_to_look_at_more(setting, t
     assert 2 <= looked[1.2] < looked[0.01] <= 8
 
 
+def test_so_few_that_there_is_nothing_to_choose_from_are_not_looked_at_again(setting, tmp_path):
+    refit, pool, trials = setting("blend", seconds=80.0)
+    held = np.linspace(0, 1, ROWS)[80:]
+    many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
+    for trial in many:
+        trial.facts["fit_seconds"] = 30.0
+    final = refit.run([*trials, *many])
+    assert {job.folds for job in pool.jobs} == {(None,)}
+    assert {part["trial"] for part in final.made} == {1, 2}
+
+
 def test_few_rows_are_blended_by_folds(setting, monkeypatch):
     refit, pool, trials = setting("blend")
     monkeypatch.setattr("leaflab.search.refitting._FEW", ROWS + 1)

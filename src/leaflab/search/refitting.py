@@ -90,11 +90,15 @@ class Refit:
 
     def _needed(self, best: Sequence[Trial]) -> float:
         """Seconds of the second look, and of as many configurations as are chosen, as dear as those they come from."""
-        top = self.top if self.kind == "blend" else 1
-        likely = best[: 2 * top]
-        share = min(1.0, top / max(1, len(likely)))
+        likely = best[: 2 * self._used]
+        share = min(1.0, self._used / max(1, len(likely)))
         looks = self._looks(best[: len(best) // _OF], _LOOK * (self.members.budget.seconds or 0.0))
         return self.members.needed(looks) + share * self.members.needed(self._parts(likely))
+
+    @property
+    def _used(self) -> int:
+        """The most configurations that the final model is made of."""
+        return self.top if self.kind == "blend" else 1
 
     def run(self, trials: Sequence[Trial]) -> Final:
         """The final model from the finished trials, at least one of which has a model."""
@@ -111,10 +115,11 @@ class Refit:
 
     def _looks(self, ranked: Sequence[Trial], limit: float, seen: int = 0) -> list[Part]:
         """The fits of a second look: after many trials the best on one fold are best by luck too, so the first few of
-        these are judged on the other folds as well, as many as take no more than `limit` seconds; one alone is none."""
+        these are judged on the other folds as well, as many as take no more than `limit` seconds; none where that would
+        leave nothing to choose from."""
         rest = range(self.members.judged, len(self.members.folds))
         wanted = list(ranked[: _LOOKS - seen])
-        while wanted and len(wanted) + seen > 1:
+        while wanted and len(wanted) + seen > self._used:
             parts = [Part(t, n) for t in wanted for n in rest]
             if self.members.needed(parts) <= limit:
                 return parts
@@ -142,7 +147,7 @@ class Refit:
             seen += [t for t in looked if all(Part(t, n) in self.members for n in every[self.members.judged :])]
         truth, weight = self._truth(every)
         metric = self.problem.metric
-        if len(seen) > 1:
+        if len(seen) > self._used:
             self._seen = sorted(seen, key=lambda t: metric.loss(metric.score(truth, self._held(t, every), weight)))
 
     def _parts(self, chosen: Sequence[Trial], seeds: int = _SEEDS) -> list[Part]:
