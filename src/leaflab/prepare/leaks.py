@@ -6,7 +6,8 @@ target can be read off) blocks; a suspicion (strong, dominant, an id, the order 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -114,10 +115,15 @@ class _Search:
             if finding is not None:
                 yield finding
 
+    @cached_property
+    def strongest(self) -> Sequence[tuple[float, str]]:
+        """The three strongest columns as (skill, name), once all are scored."""
+        return heapq.nlargest(3, ((s.skill, n) for n, s in self.scores.items()))
+
     def _others(self, name: str) -> list[tuple[float, str]]:
-        """The other columns, the strongest first, as (skill, name); two of no skill at the end."""
-        others = sorted(((s.skill, n) for n, s in self.scores.items() if n != name), reverse=True)
-        return [*((max(skill, 0.0), n) for skill, n in others), (0.0, ""), (0.0, "")]
+        """The two strongest other columns as (skill, name); of no skill where there is none."""
+        others = [(max(skill, 0.0), n) for skill, n in self.strongest if n != name]
+        return [*others, (0.0, ""), (0.0, "")][:2]
 
     def _judged(self, name: str, scored: Scored) -> Finding | None:
         skill, alone = scored.skill, f"'{name}' alone"
@@ -126,7 +132,7 @@ class _Search:
             if self._nulls_decide(name):
                 return Finding((name,), "nulls", True, f"whether {name!r} is missing decides the target", skill)
             why = "it counts rows, as an id does, and " if ident else ""
-            if self._kind(name) == "time":
+            if self._kinds[name] == "time":
                 reason = f"{name!r} alone predicts the target ({scored.words}): neighbours in time share it; "
                 return Finding((name,), "time", False, f"{reason}name it as dataset.time", skill)
             told = f"{why}{alone} predicts held-out rows almost perfectly ({scored.words})"
@@ -143,7 +149,7 @@ class _Search:
         companion), or knows the target well and far better than the first.
         """
         skill = scored.skill
-        (first, rival), (second, companion), *_ = self._others(name)
+        (first, rival), (second, companion) = self._others(name)
         ask = "is it known before the target is?"
         if skill >= _STRONG and 1 - skill <= _OUTSTANDING * (1 - second):
             beside = f", where {companion!r} reaches {self.scores[companion].words}" if companion else ""
@@ -155,12 +161,13 @@ class _Search:
             return Finding((name,), "dominant", False, reason, skill)
         return None
 
-    def _kind(self, name: str) -> str:
-        return next(c.kind for c in self.dataset.columns if c.name == name)
+    @cached_property
+    def _kinds(self) -> Mapping[str, str]:
+        return {c.name: c.kind for c in self.dataset.columns}
 
     def _is_id(self, name: str) -> bool:
         """Whole numbers that hardly repeat and leave few gaps."""
-        if self._kind(name) != "number" or self.dataset.roles.time == name:
+        if self._kinds[name] != "number" or self.dataset.roles.time == name:
             return False
         values = self.dataset.parts["train"][name].to_numpy()
         if np.isnan(values).any() or (values != np.floor(values)).any():
