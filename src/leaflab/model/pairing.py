@@ -8,19 +8,19 @@ without.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
-from typing import TYPE_CHECKING
+from itertools import combinations, islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leaflab.model.encoding import labels_of
-from leaflab.model.selection import gains, small_booster
+from leaflab.model.selection import small_booster
 from leaflab.scorer.encoder import Encoder, Feature
 
 if TYPE_CHECKING:
     import pandas as pd
+    from lightgbm import Booster
 
     from leaflab.values import Dataset
 
@@ -35,7 +35,7 @@ _CLASSES = 30
 _BESIDE = 60
 _TREES, _TREES_JUDGED = 60, 300
 _SHARE = 0.5
-_COARSE = {"max_bin": 63}
+_COARSE: dict[str, Any] = {"max_bin": 63}
 _SURE = 1.0  # standard errors
 _SIGNS = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}
 
@@ -60,8 +60,8 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     size = min(len(frame), _ROWS, _CELLS // max(1, len(encoder.features)))
     sample = frame.iloc[np.sort(random.permutation(len(frame))[:size])]
     matrix, target = encoder.encode(sample), labels_of(dataset, sample).astype("float64")
-    told = gains(matrix, target, dataset.outputs, encoder.categorical, _rounds(_TREES, dataset.outputs), **_COARSE)
-    made = tuple(_pairs(encoder, _numbers(dataset, encoder, matrix), told))
+    told = _learnt(matrix, target, dataset.outputs, encoder.categorical, _TREES).feature_importance("gain")
+    made = _pairs(_telling(dataset, encoder, matrix, told))
     if not made:
         return ()
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
@@ -74,23 +74,29 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     return ()
 
 
-def _numbers(dataset: Dataset, encoder: Encoder, matrix: np.ndarray) -> list[int]:
-    """The features that are a numeric column each, of more than a few values."""
+def _telling(dataset: Dataset, encoder: Encoder, matrix: np.ndarray, told: np.ndarray) -> list[str]:
+    """The numeric columns of more than a few values that tell most by themselves."""
     numbers = {c.name for c in dataset.columns if c.kind == "number"}
     places = [i for i, f in enumerate(encoder.features) if f.column in numbers and f.op in ("number", "scaled")]
-    return [i for i in places if len(np.unique(matrix[:, i])) > _VALUES]
+    ranked = sorted((i for i in places if told[i] > 0), key=lambda i: -told[i])
+    varied = (i for i in ranked if len(np.unique(matrix[:, i])) > _VALUES)
+    return [encoder.features[i].column for i in islice(varied, _COLUMNS)]
 
 
-def _pairs(encoder: Encoder, places: list[int], told: np.ndarray) -> Iterator[Feature]:
-    """Every pair of the features in these places that tell most by themselves."""
-    best = sorted((i for i in places if told[i] > 0), key=lambda i: -told[i])[:_COLUMNS]
-    for one, other in combinations([encoder.features[i].column for i in best], 2):
-        for op, sign in _SIGNS.items():
-            yield Feature(f"{one} {sign} {other}", one, op, {"other": other})
+def _pairs(columns: list[str]) -> tuple[Feature, ...]:
+    return tuple(
+        Feature(f"{one} {sign} {other}", one, op, {"other": other})
+        for one, other in combinations(columns, 2)
+        for op, sign in _SIGNS.items()
+    )
 
 
-def _rounds(trees: int, outputs: int) -> int:
-    return max(10, trees // outputs if outputs > 2 else trees)
+def _learnt(
+    matrix: np.ndarray, target: np.ndarray, outputs: int, categorical: list[int], trees: int, **how: Any
+) -> Booster:
+    """A small booster of so many trees, which are several a round where there are more than two classes."""
+    rounds = max(10, trees // outputs if outputs > 2 else trees)
+    return small_booster(matrix, target, outputs, categorical, rounds, **_COARSE, **how)
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,8 @@ class _Screen:
 
     def best(self, rows: np.ndarray, most: int) -> np.ndarray:
         """The pairs that gain most beside everything else on these rows (a mask), by their number."""
-        matrix = np.hstack([self.beside[rows], self.pairs[rows]])
-        rounds = _rounds(_TREES, self.outputs)
-        told = gains(
-            matrix, self.target[rows], self.outputs, self.categorical, rounds, feature_fraction=_SHARE, **_COARSE
-        )
+        matrix = np.hstack([self.beside, self.pairs])
+        told = self._learnt(matrix, rows, _TREES, feature_fraction=_SHARE).feature_importance("gain")
         told = told[self.beside.shape[1] :]
         first = np.argsort(-told, kind="stable")[:most]
         return first[told[first] > 0]
@@ -122,12 +125,12 @@ class _Screen:
     def _losses(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Squared errors, or log losses, on the rows that were not learnt from."""
         held, truth = matrix[~rows], self.target[~rows]
-        rounds = _rounds(_TREES_JUDGED, self.outputs)
-        booster = small_booster(
-            matrix[rows], self.target[rows], self.outputs, self.categorical, rounds, held=(held, truth), **_COARSE
-        )
+        booster = self._learnt(matrix, rows, _TREES_JUDGED, held=(held, truth))
         answers = np.asarray(booster.predict(held, num_threads=1))
         if self.outputs == 1:
             return np.asarray((answers - truth) ** 2)
         shares = np.column_stack([1 - answers, answers]) if self.outputs == 2 else answers
         return np.asarray(-np.log(np.maximum(shares[np.arange(len(truth)), truth.astype("int64")], 1e-15)))
+
+    def _learnt(self, matrix: np.ndarray, rows: np.ndarray, trees: int, **how: Any) -> Booster:
+        return _learnt(matrix[rows], self.target[rows], self.outputs, self.categorical, trees, **how)

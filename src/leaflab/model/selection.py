@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lightgbm import Booster
     from numpy.typing import NDArray
 
-__all__ = ["gains", "small_booster", "worth_keeping"]
+__all__ = ["small_booster", "worth_keeping"]
 
 _ROWS, _ROUNDS, _SHUFFLES, _PATIENCE = 20_000, 60, 5, 10
 
@@ -32,25 +32,15 @@ def worth_keeping(
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(matrix))[:_ROWS])
     x, y = matrix[rows], target[rows]
-    true = gains(x, y, outputs, categorical, seed=seed)
-    shuffled = (random.permutation(y) for _ in range(_SHUFFLES))
-    null = np.max([gains(x, other, outputs, categorical, seed=seed) for other in shuffled], axis=0)
+
+    def gained(target: NDArray[np.float64]) -> NDArray[np.float64]:
+        return small_booster(x, target, outputs, categorical, seed=seed).feature_importance("gain")
+
+    true = gained(y)
+    null = np.max([gained(random.permutation(y)) for _ in range(_SHUFFLES)], axis=0)
     kept = np.asarray(true > null)
     kept[int(np.argmax(true))] = True
     return kept
-
-
-def gains(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    outputs: int,
-    categorical: list[int],
-    rounds: int = _ROUNDS,
-    **params: Any,
-) -> NDArray[np.float64]:
-    """What each feature gains a small booster, shape (features,); `params` are LightGBM's own."""
-    booster = small_booster(x, y, outputs, categorical, rounds, **params)
-    return np.asarray(booster.feature_importance("gain"), dtype="float64")
 
 
 def small_booster(

@@ -177,7 +177,7 @@ class Refit:
         ranked = self._seen or self._candidates(trials)
         weights = self._weights(ranked, self._judges) if self.kind == "blend" and ranked else [1.0]
         pairs = sorted(zip(weights, ranked, strict=False), key=lambda pair: -pair[0])
-        return [trial for weight, trial in pairs if weight > 0][: self.top]
+        return [trial for weight, trial in pairs if weight > 0][: self._used]
 
     @property
     def _judges(self) -> range:
