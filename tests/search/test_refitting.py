@@ -13,7 +13,7 @@ from leaflab.metric.regression import Rmse
 from leaflab.model.base import Fitted
 from leaflab.model.lightgbm import LightGBM
 from leaflab.search.budget import Budget
-from leaflab.search.members import Members
+from leaflab.search.members import Members, Part
 from leaflab.search.refitting import Refit
 from leaflab.values import Trial
 
@@ -55,6 +55,15 @@ def _trial(folder: Path, number: int, params, scores, value):
     np.save(folder / "scores-0.npy", scores)
     facts = {"fit_seconds": 1.0, "rounds": 12.0, "rounds/0": 10.0}
     return Trial(number, "complete", params, value, facts=facts, seed=7 * number, files=folder)
+
+
+def _many(tmp_path):
+    held = np.linspace(0, 1, ROWS)[80:]
+    return [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
+
+
+def _looked(pool):
+    return sum(job.folds == (1,) for job in pool.jobs)
 
 
 @pytest.fixture
@@ -142,9 +151,7 @@ def test_what_cannot_end_in_time_is_not_begun(setting):
 
 def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_choice(setting, tmp_path):
     refit, pool, trials = setting("blend")
-    held = np.linspace(0, 1, ROWS)[80:]
-    many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
-    final = refit.run([*trials, *many])  # 17 trials: every second is looked at again
+    final = refit.run([*trials, *_many(tmp_path)])  # 17 trials: every second is looked at again
     assert [job.folds for job in pool.jobs[:8]] == [(1,)] * 8
     assert {job.folds for job in pool.jobs[8:]} == {(None,)}
     assert {part["trial"] for part in final.made} <= {1, 2}
@@ -152,20 +159,34 @@ def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_cho
 
 
 def test_fits_that_take_less_than_expected_leave_time_to_look_at_more(setting, tmp_path):
-    held = np.linspace(0, 1, ROWS)[80:]
-    many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
+    many = _many(tmp_path)
     looked = {}
     for per_fit in (0.01, 1.2):
         refit, pool, trials = setting("blend", seconds=8.0, per_fit=per_fit)
         refit.run([*trials, *many])
-        looked[per_fit] = sum(job.folds == (1,) for job in pool.jobs)
+        looked[per_fit] = _looked(pool)
     assert 2 <= looked[1.2] < looked[0.01] <= 8
+
+
+def test_a_best_alone_keeps_time_for_one_fit_and_looks_with_the_rest(setting, tmp_path):
+    refit, pool, trials = setting("best", seconds=8.0, per_fit=1.0)
+    refit.run([*trials, *_many(tmp_path)])
+    assert _looked(pool) == 8
+
+
+def test_folds_that_a_second_look_fits_are_not_paid_for_twice(setting, tmp_path, monkeypatch):
+    monkeypatch.setattr("leaflab.search.refitting._FEW", ROWS + 1)
+    refit, pool, trials = setting("blend", seconds=100.0, per_fit=0.1)
+    every = [*trials, *_many(tmp_path)]
+    looks = refit.members.needed([Part(trial, 1) for trial in every[:8]])
+    assert refit.reserve(every) == pytest.approx(looks + 2.0)
+    refit.run(every)
+    assert _looked(pool) == len(pool.jobs) == 8
 
 
 def test_so_few_that_there_is_nothing_to_choose_from_are_not_looked_at_again(setting, tmp_path):
     refit, pool, trials = setting("blend", seconds=80.0)
-    held = np.linspace(0, 1, ROWS)[80:]
-    many = [_trial(tmp_path / "m", 10 + n, {}, held + 1.0 + n, 1.0 + n) for n in range(14)]
+    many = _many(tmp_path)
     for trial in many:
         trial.facts["fit_seconds"] = 30.0
     final = refit.run([*trials, *many])

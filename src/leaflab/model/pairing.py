@@ -29,14 +29,14 @@ __all__ = ["telling_pairs"]
 _ROWS = 10_000
 _CELLS = 2_000_000
 _FEWEST, _MOST = 2_000, 1_000_000
-_COLUMNS = 6
+_COLUMNS = 8
 _VALUES = 5
 _CLASSES = 30
 _BESIDE = 60
-_TREES, _TREES_JUDGED = 60, 300
+_TREES, _TREES_AGAIN, _TREES_JUDGED = 60, 100, 300
 _SHARE = 0.5
 _COARSE: dict[str, Any] = {"max_bin": 63}
-_SURE = 1.0  # standard errors
+_SURE = 2.0  # standard errors
 _SIGNS = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}
 
 
@@ -110,12 +110,20 @@ class _Screen:
     target: np.ndarray
 
     def best(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """The pairs that gain most beside everything else on these rows (a mask), by their number."""
-        matrix = np.hstack([self.beside, self.pairs])
-        told = self._learnt(matrix, rows, _TREES, feature_fraction=_SHARE).feature_importance("gain")
+        """The pairs that gain most beside everything else on these rows (a mask), by their number.
+
+        In two passes: among all of them, pairs that tell the same share what they gain.
+        """
+        half = self._ranked(np.arange(self.pairs.shape[1]), rows, _TREES)[: 2 * most]
+        return self._ranked(half, rows, _TREES_AGAIN)[:most]
+
+    def _ranked(self, pairs: np.ndarray, rows: np.ndarray, trees: int) -> np.ndarray:
+        """Those of these pairs that gain anything, the most first."""
+        matrix = np.hstack([self.beside, self.pairs[:, pairs]])
+        told = self._learnt(matrix, rows, trees, feature_fraction=_SHARE).feature_importance("gain")
         told = told[self.beside.shape[1] :]
-        first = np.argsort(-told, kind="stable")[:most]
-        return first[told[first] > 0]
+        ranked = np.argsort(-told, kind="stable")
+        return pairs[ranked[told[ranked] > 0]]
 
     def gained(self, rows: np.ndarray, most: int) -> np.ndarray:
         """By how much the best pairs of these rows lower the loss on each of the others."""

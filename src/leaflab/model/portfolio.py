@@ -56,15 +56,14 @@ def needless(problem: Problem, bins: Any) -> bool:
 def portfolio(problem: Problem) -> list[dict[str, Any]]:
     """LightGBM's defaults, then shallow, deep, randomised, column-sampled and usual trees; a log link, finer bins, one
     category against the rest, and features of pairs of columns where they may fit."""
-    few, paired = problem.boundary < _FEW, bool(problem.paired)
+    few = problem.boundary < _FEW
     finer = {"max_bin": 1023} if not few and fine(problem) else {}
     apart = {"max_cat_to_onehot": _APART} if problem.categorical else {}
-    pairs = {"pairs": True} if paired else {}
+    pairs: dict[str, Any] = {"pairs": True} if problem.paired else {}
+    deep = {**_DEEP, "feature_fraction": 0.5, **pairs} if pairs else {**_DEEP, **finer}
     found: list[dict[str, Any]] = [{}, *_SMALL] if few else [
-        {}, _SHALLOW, {**_DEEP, **finer}, {**_RANDOM, **pairs}, {**_SAMPLED, **finer}, {**_USUAL, **finer, **apart}
+        {}, _SHALLOW, deep, {**_RANDOM, **pairs}, {**_SAMPLED, **(pairs or finer)}, {**_USUAL, **finer, **apart}
     ]  # fmt: skip
     if counts(problem) and problem.metric.name == "rmse":
         found[2:2] = [{**(_SMALL[0] if few else _USUAL), "objective": "poisson"}]
-    if paired:
-        found += [{**_SAMPLED, "pairs": True}, {**_DEEP, "feature_fraction": 0.5, "pairs": True}]
     return found
