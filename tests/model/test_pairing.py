@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from leaflab.model.encoding import fit_encoder
-from leaflab.model.pairing import telling_pairs
+from leaflab.model.pairing import _Screen, telling_pairs
 from leaflab.scorer import Column, typed
 from leaflab.scorer.encoder import Encoder
 from leaflab.values import Dataset, Roles
@@ -66,3 +66,12 @@ def test_there_are_none_where_they_do_not_pay_on_rows_that_they_were_not_chosen_
 def test_a_table_of_one_number_has_none():
     one = (COLUMNS[0], COLUMNS[-1])
     assert chosen(columns=one)[0] == ()
+
+
+def test_many_pairs_that_tell_the_same_do_not_crowd_each_other_out():
+    random, count = np.random.default_rng(0), 4000
+    strong, weak = random.normal(size=count), random.normal(size=(count, 4))
+    target = strong + 0.45 * weak.sum(axis=1) + random.normal(size=count) / 2
+    alike = strong[:, None] + random.normal(size=(count, 24)) * 0.4
+    screen = _Screen(1, [], random.normal(size=(count, 1)), np.hstack([weak, alike]), target)
+    assert screen.best(np.full(count, True), 4)[0] >= weak.shape[1]  # each of them gains less than a weak one

@@ -114,8 +114,8 @@ class _Screen:
 
         In two passes: among all of them, pairs that tell the same share what they gain.
         """
-        half = self._ranked(np.arange(self.pairs.shape[1]), rows, _TREES)[: 2 * most]
-        return self._ranked(half, rows, _TREES_AGAIN)[:most]
+        likely = self._ranked(np.arange(self.pairs.shape[1]), rows, _TREES)[: 2 * most]
+        return self._ranked(likely, rows, _TREES_AGAIN)[:most]
 
     def _ranked(self, pairs: np.ndarray, rows: np.ndarray, trees: int) -> np.ndarray:
         """Those of these pairs that gain anything, the most first."""
