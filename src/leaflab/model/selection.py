@@ -33,8 +33,8 @@ def worth_keeping(
     rows = np.sort(random.permutation(len(matrix))[:_ROWS])
     x, y = matrix[rows], target[rows]
 
-    def gained(target: NDArray[np.float64]) -> NDArray[np.float64]:
-        return small_booster(x, target, outputs, categorical, seed=seed).feature_importance("gain")
+    def gained(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+        return small_booster(x, labels, outputs, categorical, seed=seed).feature_importance("gain")
 
     true = gained(y)
     null = np.max([gained(random.permutation(y)) for _ in range(_SHUFFLES)], axis=0)

@@ -90,14 +90,12 @@ class Refit:
 
     def _needed(self, best: Sequence[Trial]) -> float:
         """Seconds of the second look, and of as many configurations as are chosen, as dear as those they come from."""
+        looks = self._looks(best[: len(best) // _OF], _LOOK * (self.members.budget.seconds or 0.0))
+        if looks and self._by_folds:
+            return self.members.needed(looks)  # the final model is made of these very fits
         likely = best[: 2 * self._used]
         share = min(1.0, self._used / max(1, len(likely)))
-        looks = self._looks(best[: len(best) // _OF], _LOOK * (self.members.budget.seconds or 0.0))
-        return self.members.needed(looks) + share * self._own(likely, looks)
-
-    def _own(self, likely: Sequence[Trial], looks: Sequence[Part]) -> float:
-        """Seconds of the final model's own fits: none where it is made of folds, and the second look fits those."""
-        return 0.0 if looks and self._by_folds else self.members.needed(self._parts(likely))
+        return self.members.needed(looks) + share * self.members.needed(self._parts(likely))
 
     @property
     def _used(self) -> int:
@@ -139,7 +137,7 @@ class Refit:
         weights = self._weights(candidates, self._judges)
         useful = [t for _, t in sorted(zip(weights, candidates, strict=True), key=lambda pair: -pair[0])]
         useful = useful[: len(useful) // _OF]
-        after = self._own(useful[: self._used], self._looks(useful, self.members.left()))
+        after = 0.0 if self._by_folds else self.members.needed(self._parts(useful[: self._used]))
         every, seen = range(len(self.members.folds)), list["Trial"]()
         while not self.members.stopping.asked:
             parts = self._looks(useful, self.members.left() - after, len(seen))
