@@ -18,7 +18,7 @@ def problem(distinct, categorical=(), paired=0):
     column[::7] = np.nan
     return SimpleNamespace(
         matrix=np.column_stack([column, np.zeros(ROWS)]), categorical=categorical, boundary=ROWS, task="binary",
-        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"), paired=paired,
+        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"), paired=paired, outputs=2,
     )  # fmt: skip
 
 
@@ -61,3 +61,13 @@ def test_each_category_against_the_rest_is_tried_only_where_there_are_categories
 def test_lists_by_feature_of_ones_own_leave_no_room_for_pairs():
     assert LightGBM().most_pairs == 16
     assert LightGBM(params={"feature_contri": [1, 1]}).most_pairs == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "classes", "tried"), [(1999, 2, 1), (2000, 2, 1), (14_999, 3, 1), (15_000, 2, 0), (9000, 4, 0)]
+)
+def test_trees_of_a_few_leaves_are_tried_where_rows_are_soon_learnt_by_heart(rows, classes, tried):
+    made = problem(9)
+    made.boundary, made.outputs = rows, classes
+    assert any(p.get("num_leaves", 31) == 4 for p in portfolio(made)) == tried
+    assert portfolio(made)[0] == {}

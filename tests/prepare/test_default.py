@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from leaflab.errors import ConfigError, DataError
+from leaflab.prepare.cleaning import _sketch
 from leaflab.prepare.default import Default
 from leaflab.scorer import typed
 from leaflab.values import ROW_ID, Raw, Roles
@@ -122,6 +123,22 @@ def test_columns_that_teach_nothing_are_left_out_and_said():
     prepared = clean(raw)
     assert [c.name for c in prepared.columns] == ["x"]
     assert prepared.facts["unused"] == {"same": "constant", "none": "empty", "remark": "free text"}
+
+
+def test_copies_are_left_out_whatever_their_kind():
+    numbers = [0.0, None, *range(1, 59)]
+    days = pa.array(range(60), pa.timestamp("us"))
+    words = [f"w{n % 7}" for n in range(60)]
+    raw = table(
+        y=labels(60), a=numbers, b=[-0.0, *numbers[1:]], t=days, u=days, v=words, w=words, other=[*words[:-1], "w0"]
+    )
+    prepared = clean(raw)
+    assert prepared.facts["unused"] == {"b": "a copy of 'a'", "u": "a copy of 't'", "w": "a copy of 'v'"}
+
+
+def test_columns_that_only_begin_alike_are_told_apart_without_comparing_each_with_all():
+    sparse = [pa.array([float(row == one) for row in range(200)]) for one in range(100, 200)]
+    assert len({_sketch(column) for column in sparse}) == 100
 
 
 def test_any_column_name_will_do():

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["counts", "fine", "needless", "portfolio"]
 
 _FEW = 2_000
+_NOISY_ROWS, _NOISY_CLASSES = 15_000, 3
+"""So few rows are soon learnt by heart, and small trees are quick on them; with more classes they are not."""
+
 _BINS = 255
 _SAMPLE = 20_000
 _APART = 100
@@ -28,6 +31,13 @@ _SAMPLED = {
 _USUAL = {
     "learning_rate": 0.08, "num_leaves": 64, "min_data_in_leaf": 5, "feature_fraction": 0.85, "bagging_fraction": 0.9
 }  # fmt: skip
+_CAUTIOUS = [
+    {
+        "learning_rate": 0.1, "num_leaves": 7, "min_data_in_leaf": 40, "feature_fraction": 0.5, "bagging_fraction": 0.6,
+        "lambda_l2": 10.0,
+    },
+    {"extra_trees": True, "learning_rate": 0.1, "num_leaves": 4, "min_data_in_leaf": 20},
+]  # fmt: skip
 _SMALL = [
     {"learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 5, "feature_fraction": 0.7, "bagging_fraction": 0.8},
     {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 10, "feature_fraction": 0.5, "lambda_l2": 5.0},
@@ -55,7 +65,7 @@ def needless(problem: Problem, bins: Any) -> bool:
 
 def portfolio(problem: Problem) -> list[dict[str, Any]]:
     """LightGBM's defaults, then shallow, deep, randomised, column-sampled and usual trees; a log link, finer bins, one
-    category against the rest, and features of pairs of columns where they may fit."""
+    category against the rest, features of pairs of columns, and trees of a few leaves where they may fit."""
     few = problem.boundary < _FEW
     finer = {"max_bin": 1023} if not few and fine(problem) else {}
     apart = {"max_cat_to_onehot": _APART} if problem.categorical else {}
@@ -64,6 +74,8 @@ def portfolio(problem: Problem) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{}, *_SMALL] if few else [
         {}, _SHALLOW, deep, {**_RANDOM, **pairs}, {**_SAMPLED, **(pairs or finer)}, {**_USUAL, **finer, **apart}
     ]  # fmt: skip
+    if not few and problem.boundary < _NOISY_ROWS and problem.outputs <= _NOISY_CLASSES:
+        found += _CAUTIOUS
     if counts(problem) and problem.metric.name == "rmse":
         found[2:2] = [{**(_SMALL[0] if few else _USUAL), "objective": "poisson"}]
     return found

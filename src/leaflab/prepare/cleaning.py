@@ -20,7 +20,7 @@ from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.near import fractional
 from leaflab.prepare.refusals import Refusals
 from leaflab.prepare.target import Goal, find_goal
-from leaflab.prepare.typing import TypedColumn, type_column
+from leaflab.prepare.typing import TypedColumn, is_text, type_column
 from leaflab.values import ROW_ID
 
 if TYPE_CHECKING:
@@ -290,5 +290,11 @@ def _spread(values: NDArray[np.float64]) -> float:
 
 
 def _sketch(values: pa.Array[Any]) -> int:
-    """A cheap fingerprint: equal columns have equal ones."""
-    return hash((str(values.type), values.null_count, str(values.slice(0, 50).to_pylist())))
+    """A fingerprint: equal columns have equal ones, and columns of numbers that differ anywhere have others.
+
+    Wide tables are often sparse, and their columns begin alike.
+    """
+    if is_text(values.type):
+        return hash((values.null_count, str(values.slice(0, 50).to_pylist())))
+    plain = values.to_numpy(zero_copy_only=False)
+    return hash((plain + 0.0 if plain.dtype.kind == "f" else plain).tobytes())  # of the two zeros one

@@ -138,7 +138,7 @@ def _parse_number(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], 
         hit = values == marker
         values, present = values.mask(hit), present & ~hit
     bad = present & ~np.isfinite(values)
-    values = values.mask(bad)
+    values = values.mask(bad) if bad.any() else values
     return (values * column.scale if column.scale != 1.0 else values), bad
 
 
