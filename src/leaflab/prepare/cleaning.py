@@ -218,19 +218,20 @@ class Cleaning:
         for name, column in typed.items():
             if name in special:
                 continue
-            twins = seen.setdefault(_sketch(column.values), [])
-            copy = next((t for t in twins if typed[t].values.equals(column.values)), None)
             if column.empty:
                 self.unused[name] = "empty"
             elif column.distinct == 1:
                 self.unused[name] = "constant"
             elif column.column.kind == "text" and self.options.features.text == "none":
                 self.unused[name] = "free text"
-            elif copy is not None and name != self.roles.time:
-                self.unused[name] = f"a copy of {copy!r}"
             else:
-                names.append(name)
-                twins.append(name)
+                twins = seen.setdefault(_sketch(column.values), [])
+                copy = next((t for t in twins if typed[t].values.equals(column.values)), None)
+                if copy is not None and name != self.roles.time:
+                    self.unused[name] = f"a copy of {copy!r}"
+                else:
+                    names.append(name)
+                    twins.append(name)
         for reason in dict.fromkeys(self.unused.values()):
             group = [n for n, r in self.unused.items() if r == reason]
             self.notes.append(f"left out as {reason}: {listed(group)}")
@@ -290,11 +291,6 @@ def _spread(values: NDArray[np.float64]) -> float:
 
 
 def _sketch(values: pa.Array[Any]) -> int:
-    """A fingerprint: equal columns have equal ones, and columns of numbers that differ anywhere have others.
-
-    Wide tables are often sparse, and their columns begin alike.
-    """
-    if is_text(values.type):
-        return hash((values.null_count, str(values.slice(0, 50).to_pylist())))
-    plain = values.to_numpy(zero_copy_only=False)
+    """A fingerprint of all rows: equal columns have equal ones, others hardly ever. Sparse columns begin alike."""
+    plain = (values.dictionary_encode().indices if is_text(values.type) else values).to_numpy(zero_copy_only=False)
     return hash((plain + 0.0 if plain.dtype.kind == "f" else plain).tobytes())  # of the two zeros one
