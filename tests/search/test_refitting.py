@@ -36,7 +36,7 @@ class _Pool:
         scores = ()
         if fit.folds != (None,):
             scores = (fit.folder / "scores.npy",)
-            np.save(scores[0], np.zeros(20))
+            np.save(scores[0], np.full(20, fit.params.get("elsewhere", 0.0)))
         fitted = Fitted(self.state, None, (), (10,), models=(model,), scores=scores)
         self.jobs.append(fit)
         self._waiting.append(Event(number, "done", fitted))
@@ -158,11 +158,29 @@ def test_after_many_trials_the_best_are_judged_on_the_other_folds_before_the_cho
     assert pool.jobs[8].rounds == round(10 * ROWS / 80)
 
 
+def test_the_first_ones_tried_are_looked_at_again_however_many_are_better_on_one_fold(setting, tmp_path):
+    refit, pool, trials = setting("blend")
+    truth = np.linspace(0, 1, ROWS)[80:]
+    many = [_trial(tmp_path / "m", 10 + n, {}, truth + 0.01, 0.01 + n / 1e6) for n in range(40)]
+    refit.run([*trials, *many])
+    looked = [job.folder.parent.name for job in pool.jobs if job.folds == (1,)]
+    assert {f"{trial.number:04d}" for trial in trials} <= set(looked)
+
+
+def test_luck_on_the_fold_that_a_trial_was_judged_on_is_not_counted_again(setting, tmp_path):
+    refit, _, _ = setting("best")
+    truth = np.linspace(0, 1, ROWS)[80:]
+    lucky = _trial(tmp_path / "l", 30, {"elsewhere": 0.4}, truth, 0.0)
+    sound = _trial(tmp_path / "l", 31, {"elsewhere": 0.1}, truth + 0.4, 0.4)
+    final = refit.run([lucky, sound, *_many(tmp_path)])
+    assert [part["trial"] for part in final.made] == [31]
+
+
 def test_fits_that_take_less_than_expected_leave_time_to_look_at_more(setting, tmp_path):
     many = _many(tmp_path)
     looked = {}
     for per_fit in (0.01, 1.2):
-        refit, pool, trials = setting("blend", seconds=8.0, per_fit=per_fit)
+        refit, pool, trials = setting("blend", seconds=9.0, per_fit=per_fit)
         refit.run([*trials, *many])
         looked[per_fit] = _looked(pool)
     assert 2 <= looked[1.2] < looked[0.01] <= 8
@@ -188,7 +206,7 @@ def test_so_few_that_there_is_nothing_to_choose_from_are_not_looked_at_again(set
     refit, pool, trials = setting("blend", seconds=80.0)
     many = _many(tmp_path)
     for trial in many:
-        trial.facts["fit_seconds"] = 30.0
+        trial.facts["fit_seconds"] = 60.0
     final = refit.run([*trials, *many])
     assert {job.folds for job in pool.jobs} == {(None,)}
     assert {part["trial"] for part in final.made} == {1, 2}

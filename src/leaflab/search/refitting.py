@@ -119,26 +119,26 @@ class Refit:
         """The fits of a second look: after many trials the best on one fold are best by luck too, so the first few of
         these are judged on the other folds as well, as many as take no more than `limit` seconds; none where that would
         leave nothing to choose from."""
-        rest = range(self.members.judged, len(self.members.folds))
         wanted = list(ranked[: _LOOKS - seen])
         while wanted and len(wanted) + seen > self._used:
-            parts = [Part(t, n) for t in wanted for n in rest]
+            parts = [Part(t, n) for t in wanted for n in self._others]
             if self.members.needed(parts) <= limit:
                 return parts
             wanted.pop()
         return []
 
     def _look_again(self, trials: Sequence[Trial]) -> None:
-        """Leaves in `_seen` what every fold has judged, the best first.
+        """Leaves in `_seen` what every fold has judged, the best on the other folds first.
 
-        What a fit takes is known for sure only afterwards, so more are looked at while the final model has its time.
+        What is useful in a blend comes first, then the first ones tried, which no luck has chosen, then the best. What
+        a fit takes is known for sure only afterwards, so more are looked at while the final model has its time.
         """
         candidates = self._candidates(trials)
-        weights = self._weights(candidates, self._judges)
-        useful = [t for _, t in sorted(zip(weights, candidates, strict=True), key=lambda pair: -pair[0])]
+        weighed = zip(self._weights(candidates, self._judges), candidates, strict=True)
+        useful = [t for _, t in sorted(weighed, key=lambda pair: (-pair[0], pair[1].number >= _FIRST))]
         useful = useful[: len(useful) // _OF]
         after = 0.0 if self._by_folds else self.members.needed(self._parts(useful[: self._used]))
-        every, seen = range(len(self.members.folds)), list["Trial"]()
+        seen: list[Trial] = []
         while not self.members.stopping.asked:
             parts = self._looks(useful, self.members.left() - after, len(seen))
             if not parts:
@@ -146,18 +146,18 @@ class Refit:
             self.members.fit(parts)
             looked = useful[: len({part.trial.number for part in parts})]
             useful = useful[len(looked) :]
-            seen += [t for t in looked if all(Part(t, n) in self.members for n in every[self.members.judged :])]
-        truth, weight = self._truth(every)
-        metric = self.problem.metric
+            seen += [t for t in looked if all(Part(t, n) in self.members for n in self._others)]
         if len(seen) > self._used:
-            self._seen = sorted(seen, key=lambda t: metric.loss(metric.score(truth, self._held(t, every), weight)))
+            truth, weight = self._truth(self._others)
+            metric = self.problem.metric
+            scores = {t.number: metric.score(truth, self._held(t, self._others), weight) for t in seen}
+            self._seen = sorted(seen, key=lambda t: metric.loss(scores[t.number]))
 
     def _parts(self, chosen: Sequence[Trial], seeds: int = _SEEDS) -> list[Part]:
         """What is still to be fitted, one pass over the configurations after the other, so that a deadline leaves
         something of each."""
         if self._by_folds:
-            rest = range(self.members.judged, len(self.members.folds))
-            return [Part(t, n) for t in chosen for n in rest if Part(t, n) not in self.members]
+            return [Part(t, n) for t in chosen for n in self._others if Part(t, n) not in self.members]
         passes = seeds if self.kind == "blend" else 1
         return [Part(t, None, s) for s in range(passes) for t in chosen if s == 0 or self.model.varies(t.params)]
 
@@ -182,9 +182,14 @@ class Refit:
         return [trial for weight, trial in pairs if weight > 0][: self._used]
 
     @property
+    def _others(self) -> range:
+        """The folds that trials were not judged on."""
+        return range(self.members.judged, len(self.members.folds))
+
+    @property
     def _judges(self) -> range:
-        """The folds that every candidate was judged on."""
-        return range(len(self.members.folds) if self._seen else self.members.judged)
+        """The folds that candidates are chosen and weighed by: after a second look those that chose no trial before."""
+        return self._others if self._seen else range(self.members.judged)
 
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
         loss = self.problem.metric.loss
@@ -211,7 +216,7 @@ class Refit:
         """A configuration that could not be fitted on all rows in time is averaged by its folds."""
         every = range(len(self.members.folds))
         folds = [n for n in every if all(Part(trial, n) in self.members for trial in used)]
-        shares = self._weights(used, folds) if len(used) > 1 else [1.0]
+        shares = self._weights(used, self._judges if self._seen else folds) if len(used) > 1 else [1.0]
         texts: list[str] = []
         weights: list[float] = []
         members: list[str] = []
