@@ -74,7 +74,7 @@ def portfolio(problem: Problem) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{}, *_SMALL] if few else [
         {}, _SHALLOW, deep, {**_RANDOM, **pairs}, {**_SAMPLED, **(pairs or finer)}, {**_USUAL, **finer, **apart}
     ]  # fmt: skip
-    if _FEW <= problem.boundary < _NOISY_ROWS and problem.outputs <= _NOISY_CLASSES:
+    if not few and problem.boundary < _NOISY_ROWS and problem.outputs <= _NOISY_CLASSES:
         found += _CAUTIOUS
     if counts(problem) and problem.metric.name == "rmse":
         found[2:2] = [{**(_SMALL[0] if few else _USUAL), "objective": "poisson"}]

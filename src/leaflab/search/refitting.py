@@ -216,7 +216,7 @@ class Refit:
         """A configuration that could not be fitted on all rows in time is averaged by its folds."""
         every = range(len(self.members.folds))
         folds = [n for n in every if all(Part(trial, n) in self.members for trial in used)]
-        shares = self._weights(used, self._judges if self._seen else folds) if len(used) > 1 else [1.0]
+        shares = self._weights(used, self._others if self._seen else folds) if len(used) > 1 else [1.0]
         texts: list[str] = []
         weights: list[float] = []
         members: list[str] = []
