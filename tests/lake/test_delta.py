@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -203,7 +204,7 @@ def test_an_append_that_fails_halfway_adds_no_column(lake: Delta) -> None:
     assert len(lake.versions("raw/t")) == 1
 
 
-@pytest.mark.parametrize(
+TYPES = pytest.mark.parametrize(
     "array",
     [
         pa.array(["a", None, "a"]).dictionary_encode(),
@@ -217,8 +218,12 @@ def test_an_append_that_fails_halfway_adds_no_column(lake: Delta) -> None:
         pa.array([b"ab", None], pa.binary(2)),
         pa.array([[1], None], pa.large_list(pa.int8())),
         pa.array([{"a": 1}, None]),
+        pa.array([{"a": dt.datetime(2020, 1, 1)}, None]),
     ],
 )
+
+
+@TYPES
 def test_types_survive_without_loss(lake: Delta, array: pa.Array) -> None:
     table = pa.table({"c": array})
     version = lake.write("raw/t", table)
@@ -227,6 +232,20 @@ def test_types_survive_without_loss(lake: Delta, array: pa.Array) -> None:
     assert [str(v) for v in read.column("c").to_pylist()] == [str(v) for v in array.to_pylist()] or "Paris" in str(
         array.type
     )
+
+
+@TYPES
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_a_column_may_come_later_whatever_its_type(lake: Delta, mode: Any, array: pa.Array) -> None:
+    """A time without zone needs what a Delta table does not have from the start."""
+    lake.write("raw/t", TABLE)
+    later = pa.table({"a": pa.nulls(len(array), pa.int64()), TABLE.column_names[1]: pa.nulls(len(array)), "c": array})
+    for rows in (later, TABLE.select(["a"]), later):
+        version = lake.write("raw/t", rows, mode=mode, new_columns="add")
+        assert lake.current("raw/t") == version
+    found = lake.read("raw/t")
+    assert digest(found.slice(found.num_rows - len(array))).table == digest(later).table
+    assert lake.read("raw/t", 0).equals(TABLE)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +263,13 @@ def test_what_cannot_survive_is_refused_by_name(lake: Delta, array: pa.Array) ->
         lake.write("raw/t", pa.table({"fine": [1], "odd one": array}))
     assert lake.read("raw/t").equals(TABLE)
     assert len(list(Path(lake.path, "raw/t").glob("*.parquet"))) == 1
+
+
+@pytest.mark.parametrize("column", ["a", "price of a flat"])
+def test_a_name_that_stands_twice_is_refused(lake: Delta, column: str) -> None:
+    twice = pa.table([pa.array([1]), pa.array([2])], names=[column, column])
+    with pytest.raises(LakeError, match=f"column '{column}' stands twice"):
+        lake.write("raw/t", twice)
 
 
 def test_names_that_differ_only_in_case_are_refused(lake: Delta) -> None:

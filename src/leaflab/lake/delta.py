@@ -203,7 +203,9 @@ class Delta(Lake):
         retries = None if mode == "append" and staged.onto is None else 0
         said = CommitProperties({"leaflab": json.dumps(note, default=str)}, max_commit_retries=retries)
         schema, has = Schema.from_arrow(staged.schema), None if table is None else divided_by(table)
-        if table is not None and has == staged.columns:
+        # an overwrite with other columns replaces the table: only that lets it hold a type it was not made for
+        fits = mode == "append" or (table is not None and table.schema() == schema)
+        if table is not None and has == staged.columns and fits:
             table.create_write_transaction(staged.actions, mode, schema, list(has), commit_properties=said)
             return
         if table is not None and mode == "append":

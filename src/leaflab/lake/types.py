@@ -31,10 +31,10 @@ def kept_schema(schema: pa.Schema, name: str) -> pa.Schema:
 
     seen: dict[str, str] = {}
     for column in schema.names:
-        twin = seen.setdefault(column.casefold(), column)
-        if twin is not column:
+        if (twin := seen.get(column.casefold())) is not None:
             differ = "stands twice" if twin == column else f"differs from {twin!r} only in case"
             raise LakeError(f"column {column!r}", f"{differ}, which '{name}' cannot keep", hint="rename one")
+        seen[column.casefold()] = column
     return pa.schema([pa.field(f.name, _kept_type(f.type, f.name)) for f in schema])
 
 
