@@ -35,8 +35,8 @@ def raw(rows=3000):
     return pa.concat_tables([table, table.slice(100, 50)])
 
 
-def streamed(table, folder, split, batch=700, **options):
-    roles = Roles(target="y", time="when")
+def streamed(table, folder, split, batch=700, roles=None, **options):
+    roles = roles or Roles(target="y", time="when")
     with Spill(folder) as spill:
         run = Streaming(lambda: table.to_batches(max_chunksize=batch), roles, Default(**options), spill)
         return run.run(lambda prepared: (prepared, split.assign(prepared, 0)), split.aside)
@@ -71,6 +71,26 @@ def test_checks_and_limits_hold(tmp_path):
     with pytest.raises(ConfigError, match="needs the whole table"):
         streamed(raw(), tmp_path, Random(), checks={"columns": {"n": {"unique": True}}})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "words"),
+    [
+        ("weight", [-1.0, 2.0], "'c' must not hold negative numbers, got -1.0"),
+        ("weight", [0.0, 0.0], "'c' must hold a number above 0"),
+        ("weight", ["heavy", "light"], "'c' must hold numbers, got 'category'"),
+        ("time", ["soon", "late"], "'c' must hold dates, times or numbers, got 'soon'"),
+        ("time", [True, False], "'c' must hold dates, times or numbers, got True"),
+        ("time", [None, None], "'c' must hold dates, times or numbers, got None"),
+    ],
+)
+def test_a_column_that_cannot_have_its_role_is_refused_as_in_memory(tmp_path, role, values, words):
+    table = raw(300).append_column("c", pa.array(values * 175))
+    roles = Roles(target="y", **{role: "c"})
+    with pytest.raises(DataError, match=words):
+        Default().clean(table, roles)
+    with pytest.raises(DataError, match=words):
+        streamed(table, tmp_path, Random(), roles=roles)
 
 
 def test_texts_without_end_are_judged_by_those_seen_first(tmp_path, monkeypatch):

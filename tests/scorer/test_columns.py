@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaflab.scorer import Column, parse, typed
+from leaflab.scorer import BadTable, Column, parse, typed
 
 
 def read(values, kind, **rule):
@@ -107,3 +107,16 @@ def test_survives_json():
     again = Column.from_json(json.loads(json.dumps(column.to_json())))
     assert again == column
     assert Column("a", "number").to_json() == {"name": "a", "kind": "number"}
+
+
+def test_names_that_are_numbers_are_read_as_in_training():
+    columns = [Column("0", "number"), Column("1", "number")]
+    frame = typed(pd.DataFrame(np.array([[1.0, 2.0, 3.0]])), columns)
+    assert frame.to_dict("list") == {"0": [1.0], "1": [2.0]}
+
+
+def test_a_column_that_is_there_twice_is_named():
+    twice = pd.DataFrame([[1.0, 2.0, "x", "y"]], columns=["a", "a", "b", "b"])
+    with pytest.raises(BadTable, match="two columns are named 'a'") as refused:
+        typed(twice, [Column("a", "number")])
+    assert refused.value.columns == ("a",)

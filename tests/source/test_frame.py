@@ -49,3 +49,15 @@ def test_anything_else_is_refused() -> None:
         Frame([1, 2]).read()
     with pytest.raises(SourceError, match=r"the table in memory is empty"):
         Frame(pd.DataFrame()).read()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1j, 2j], "column 'c' must hold numbers, texts, dates or truth values, got 'complex128'"),
+        (pd.Series(["\ud800", "b"], dtype=object), "column 'c' must .*, got 'text that is not Unicode'"),
+    ],
+)
+def test_a_column_that_no_table_can_hold_is_refused_by_name(values: object, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        Frame(pd.DataFrame({"a": [1, 2], "c": values})).read()

@@ -19,6 +19,7 @@ from leaflab.prepare.labels import DROP, consensus, corrections
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.near import fractional
 from leaflab.prepare.refusals import Refusals
+from leaflab.prepare.roles import check_time, check_weights
 from leaflab.prepare.target import Goal, find_goal
 from leaflab.prepare.typing import TypedColumn, is_text, type_column
 from leaflab.values import ROW_ID
@@ -135,15 +136,9 @@ class Cleaning:
     def _check_roles(self, typed: Mapping[str, TypedColumn]) -> None:
         weight, time = self.roles.weight, self.roles.time
         if weight is not None:
-            values = typed[weight].values
-            if typed[weight].column.kind != "number":
-                raise DataError(f"weight column {weight!r}", "must hold numbers", got=typed[weight].column.kind)
-            if (np.nan_to_num(values.to_numpy(zero_copy_only=False)) < 0).any():
-                raise DataError(f"weight column {weight!r}", "must not hold negative numbers")
-        if time is not None and (typed[time].column.kind not in ("time", "number") or typed[time].empty):
-            example = next((v for v in self.raw[time].slice(0, 1000).to_pylist() if v is not None), None)
-            hint = f"say how its text reads: prepare.rules={{{time}: {{kind: time, format: '%d.%m.%Y %H:%M'}}}}"
-            raise DataError(f"time column {time!r}", "must hold dates, times or numbers", got=example, hint=hint)
+            check_weights(weight, typed[weight].column.kind, typed[weight].values.to_numpy(zero_copy_only=False))
+        if time is not None:
+            check_time(time, typed[time].column.kind, self.raw[time].chunks)
 
     def _kept(self, goal: Goal, typed: Mapping[str, TypedColumn]) -> NDArray[np.bool_]:
         """Rows that stay, shape (rows,): those with a target and readable, valid values, each once."""
@@ -236,7 +231,8 @@ class Cleaning:
             group = [n for n, r in self.unused.items() if r == reason]
             self.notes.append(f"left out as {reason}: {listed(group)}")
         if not names:
-            raise DataError("the table", "must have at least one feature column that varies", got=listed(list(typed)))
+            hint = f"it has {listed(list(typed)) or 'no column beside the target'}"
+            raise DataError("the table", "must have at least one feature column that varies", hint=hint)
         return names
 
     def _table(self, goal: Goal, typed: Mapping[str, TypedColumn], features: list[str]) -> pa.Table:

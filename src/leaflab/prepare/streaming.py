@@ -26,6 +26,7 @@ from leaflab.prepare.kinds import markers
 from leaflab.prepare.moments import Moments
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.refusals import texts, too_many
+from leaflab.prepare.roles import check_time, check_weights
 from leaflab.prepare.spill import floats
 from leaflab.prepare.survey import Survey
 from leaflab.prepare.target import find_goal
@@ -89,7 +90,13 @@ class Streaming:
         """
         self._refuse_options()
         plan = self._survey(aside)
+        time, weight = self.roles.time, self.roles.weight
+        if time is not None:
+            check_time(time, plan.known[time].column.kind, (batch.column(time) for batch in self.batches()))
         kept = self._type(plan)
+        if weight is not None:
+            values = self.spill.columns([weight], kept).column(0).to_numpy()
+            check_weights(weight, plan.known[weight].column.kind, values)
         self.options.checks.of_the_table(plan.rows, self._newest(kept), self.roles.time)
         too_many(self.refused, self.reasons, plan.rows, self.options.limit)
         facts = {"rows_in": plan.rows, "quarantined": dict(self.refused), "unused": dict(self.unused)}
@@ -142,7 +149,8 @@ class Streaming:
         self.unused |= {n: "free text" for n in free if n not in special and n not in self.unused}
         features = [n for n in known if n not in special and n not in self.unused]
         if not features:
-            raise DataError("the table", "must have at least one feature column that varies", got=listed(list(known)))
+            hint = f"it has {listed(list(known)) or 'no column beside the target'}"
+            raise DataError("the table", "must have at least one feature column that varies", hint=hint)
         if is_text(found.values.type):
             found = replace(found, values=found.values.dictionary_encode())
         return Plan(found, known, features, survey.rows, self.roles, tuple(aside))

@@ -82,10 +82,19 @@ class Column:
 def typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     """The typed frame of a raw one: rules applied, extra columns dropped, optional columns filled with nulls.
 
+    Names that are not text are read as text, as in training.
+
     Raises:
-        BadTable: a required column is missing, or a value cannot be read under its column's rule; both are named.
+        BadTable: a required column is missing, a column is there twice, or a value cannot be read under its column's
+            rule; they are named.
     """
     columns = list(columns)
+    if frame.columns.inferred_type != "string":
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    if not frame.columns.is_unique:
+        twice = tuple(c.name for c in columns if list(frame.columns).count(c.name) > 1)
+        if twice:
+            raise BadTable(f"two columns are named {', '.join(repr(t) for t in twice)}", twice)
     absent = [c.name for c in columns if c.required and c.name not in frame.columns]
     if absent:
         plural = "s" if len(absent) > 1 else ""
