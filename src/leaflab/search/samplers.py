@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CmaEs", "Gp", "Grid", "Nsga2", "Qmc", "Random", "Sampler", "Tpe", "check", "made", "partly", "size"]
 
+_MOST_CELLS = 100_000
+
 
 class Sampler(ABC):
     """Contract: `make` with the same seed gives a sampler with the same draws."""
@@ -147,6 +149,11 @@ class Grid(Sampler):
         from optuna.samplers import GridSampler
 
         grid = {name: self._values(kind) for name, kind in space.items()}
+        cells = math.prod(len(values) for values in grid.values())
+        if cells > _MOST_CELLS:  # Optuna lists them all in memory
+            rule = f"must be a grid of at most {_MOST_CELLS:,} combinations"
+            hint = "set search/space=small, fix parameters with model.params, or lower search.sampler.points"
+            raise ConfigError("`search.sampler`", rule, got=cells, hint=hint)
         return GridSampler(grid, seed=seed)
 
     def _values(self, kind: Any) -> list[Any]:
