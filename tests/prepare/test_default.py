@@ -193,6 +193,8 @@ def test_rules_overrule_what_is_found():
         ({"y": labels(), "t": ["soon", "late", "now"] * 4}, {"time": "t"}, "must hold dates"),
         ({"y": labels(), "w": [-1.0, 1.0] * 6}, {"weight": "w"}, "negative"),
         ({"y": labels(), "n": [float("inf"), 1.0] * 6}, {}, "infinite"),
+        ({"y": labels(), "n": [1.7e308, 1.0] * 6}, {}, r"must hold numbers up to 1e\+100, got '1.7e\+308': say that"),
+        ({"y": labels(), "n": ["1.7e308", "1.0"] * 6}, {}, r"missing: \[1.7e308\]"),
         ({"y": labels(), "n": [[1], [2]] * 6}, {}, "must hold numbers"),
         ({"y": labels()}, {"task": "regression"}, "must hold numbers"),
         ({"y": labels()}, {"drop": ["x"]}, "at least one feature"),
@@ -202,6 +204,12 @@ def test_rules_overrule_what_is_found():
 def test_bad_input_is_one_sentence(columns, roles, words):
     with pytest.raises((DataError, ConfigError), match=words):
         clean(table(**columns), **roles)
+
+
+def test_the_way_out_for_numbers_without_end_works():
+    rules = {"n": {"missing": [1.7e308]}}
+    prepared = clean(table(y=labels(), n=[1.7e308, 1.0, 2.0] * 4), prepare=Default(rules=rules))
+    assert prepared.table["n"].to_pylist()[:3] == [None, 1.0, 2.0]
 
 
 def test_a_broken_feed_is_refused_not_cleaned():

@@ -93,6 +93,17 @@ def test_in_a_table_of_strong_columns_none_is_suspected_for_its_strength():
     assert suspects(leak) == {"status": "strong"}
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e39, 1e99])
+def test_numbers_beyond_32_bits_are_judged_like_others(scale):
+    raw = table(
+        wide=lambda y, rng: rng.normal(size=len(y)) * scale,
+        lost=lambda y, rng: np.where(y == 1, scale, rng.normal(size=len(y))),
+    )
+    assert certain(raw) == {"lost": "perfect"}
+    find_leaks(dataset(raw.set_column(raw.column_names.index("y"), "y", raw["x"]).drop_columns("x")))
+
+
 def test_few_rows_prove_nothing():
     raw = table(rows=120, status=lambda y, rng: np.where(y == 1, "paid", "lost"))
     assert certain(raw) == {}

@@ -93,6 +93,13 @@ def test_a_column_that_cannot_have_its_role_is_refused_as_in_memory(tmp_path, ro
         streamed(table, tmp_path, Random(), roles=roles)
 
 
+@pytest.mark.parametrize("values", [[1.7e308, 1.0], ["1.7e308", "1.0"]])
+def test_numbers_without_end_are_refused_as_in_memory(tmp_path, values):
+    table = raw(300).append_column("c", pa.array(values * 175))
+    with pytest.raises(DataError, match=r"'c' must hold numbers up to 1e\+100, got "):
+        streamed(table, tmp_path, Random())
+
+
 def test_texts_without_end_are_judged_by_those_seen_first(tmp_path, monkeypatch):
     monkeypatch.setattr("leaflab.prepare.survey._MOST", 500)
     monkeypatch.setattr("leaflab.prepare.survey._WAITING", 1000)

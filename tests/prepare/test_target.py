@@ -59,3 +59,18 @@ def test_refuses_what_cannot_be():
         goal(["a", "b", "c"] * 3, task="binary")
     with pytest.raises(DataError, match="finite"):
         goal([1.0, float("inf"), 2.0])
+    with pytest.raises(DataError, match=r"up to 3.4e\+38, for LightGBM keeps them in 32 bits, got 1e\+39: scale it"):
+        goal([0.5, 1e39, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        ([0.5, 1.5, 2.5], False),
+        ([1.7e9, 1.7e9 + 86_400.0, 1.7e9 + 0.5], False),
+        ([1e9 + 0.5, 1e9 + 1.5, 1e9 + 2.5], True),
+        ([1e-300, 2e-300, 3e-300], True),
+    ],
+)
+def test_says_where_32_bits_cannot_tell_values_apart(values, lost):
+    assert any("subtract a constant or scale it" in note for note in goal(values).notes) == lost

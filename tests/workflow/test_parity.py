@@ -93,3 +93,8 @@ def test_a_way_that_answers_otherwise_or_not_at_all_is_found(table, scorer):
     assert report["wrong", "plain"]["ulps"] > 1000
     assert "KeyError" in report["broken", "nulls"]["error"]
     assert "shape" in report["short", "plain"]["error"]
+
+
+def test_numbers_beyond_whole_ones_are_asked_too():
+    rows = adversarial([Column("size", "number")], pd.DataFrame({"size": [1e20, -1e99, 3.4]}))
+    assert rows["integers"]["size"].tolist() == [2**62, -(2**62), 3]

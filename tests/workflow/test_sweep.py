@@ -75,6 +75,16 @@ def test_a_sweep_leaves_trials_baselines_and_a_challenger(project):
     assert "<table>" in swept._repr_html_()
 
 
+def test_the_unit_of_weights_is_no_matter(home):
+    weights = np.random.default_rng(1).integers(1, 4, 150)
+    best = []
+    for unit in (1.0, 2.0**-100):
+        table().assign(w=weights * unit).to_csv(home / f"t{len(best)}.csv", index=False)
+        best.append(sweep(lab(f"source.path=t{len(best)}.csv", "dataset.weight=w")).trials)
+    assert [t.params for t in best[0]] == [t.params for t in best[1]]
+    assert [t.value for t in best[0]] == [t.value for t in best[1]]
+
+
 def test_the_same_command_says_that_it_is_complete_and_a_larger_one_continues(project):
     first = sweep(lab())
     again = sweep(lab())

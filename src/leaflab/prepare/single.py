@@ -19,6 +19,7 @@ __all__ = ["Sample", "Scored", "score"]
 _ROWS = 20_000
 _CELLS = 2_000_000
 _LEAVES = 64
+_MOST = 1e30  # trees keep values in 32 bits, and add them up
 
 Floats = Any
 
@@ -43,8 +44,8 @@ class Sample:
     """Rows to judge columns on.
 
     Args:
-        features: column to (train, valid) values, shape (rows,), float64 with NaN; categories are ranked by the
-            target of the training rows.
+        features: column to (train, valid) values, shape (rows,), float64 with NaN, at most 1e30 either way;
+            categories are ranked by the target of the training rows.
         categorical: names of the categories.
         train_target, valid_target: class codes or values, shape (rows,).
         train_place, valid_place: the row's place within its part, 0 to 1.
@@ -88,7 +89,7 @@ def _floats(values: pd.Series[Any]) -> NDArray[np.float64]:
     if values.dtype.kind == "M":
         seconds = values.astype("datetime64[us]").astype("int64").to_numpy() / 1e6
         return np.where(values.isna(), np.nan, seconds)
-    return np.asarray(values.to_numpy("float64", na_value=np.nan))
+    return np.clip(values.to_numpy("float64", na_value=np.nan), -_MOST, _MOST)
 
 
 def _ranked(train: pd.Series[Any], valid: pd.Series[Any], truth: NDArray[np.float64]) -> tuple[Floats, Floats]:
@@ -116,9 +117,8 @@ def score(sample: Sample, train: Floats, valid: Floats, rows: int = _ROWS) -> Sc
         return Scored(fit, fit, f"R² {fit:.3f}")
     proba = np.zeros((len(held), sample.classes))
     proba[:, tree.classes_.astype(int)] = tree.predict_proba(held)
-    areas = [_auc(truth == k, proba[:, k]) for k in range(sample.classes) if 0 < (truth == k).sum() < len(truth)]
-    if sample.classes == 2:
-        areas = areas[:1]
+    asked = range(sample.classes if sample.classes > 2 else 1)  # two classes have the same area
+    areas = [_auc(truth == k, proba[:, k]) for k in asked if 0 < (truth == k).sum() < len(truth)]
     area = float(np.mean(areas)) if areas else 0.5
     return Scored(2 * area - 1, _kappa(truth, proba.argmax(axis=1), sample.classes), f"AUC {area:.3f}")
 

@@ -68,7 +68,7 @@ class Known:
     def _directly(self, array: pa.Array[Any]) -> tuple[pa.Array[Any], NDArray[np.bool_], NDArray[np.uint64]]:
         raw = plain_array(self.column.name, array).to_pandas()
         values, bad = parse(raw, self.column)
-        refuse_infinite(self.column.name, raw, bad)
+        refuse_infinite(self.column.name, raw, values, bad)
         typed = arrow_array(values, ARROW[self.column.kind])
         return typed, bad, column_hashes(self.column.name, values)
 
@@ -162,7 +162,9 @@ class Survey:
         if not is_text(seen.kind):
             varies = seen.least != seen.most or (seen.least is not None and seen.nulls > 0)
             return Known(found.column, varies, seen.grid and found.column.kind == "number", *told)
-        values, bad = parse(pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True), found.column)
+        texts = pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True)
+        values, bad = parse(texts, found.column)
+        refuse_infinite(name, texts, values, bad)
         typed = arrow_array(values, ARROW[found.column.kind])
         grid = found.column.kind == "number" and fractional(typed.to_numpy(zero_copy_only=False))
         if seen.full:

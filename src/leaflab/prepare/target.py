@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Goal", "find_goal"]
 
 _MAX_INTEGER_CLASSES = 20
+_FINITE = float(np.finfo("float32").max)
+_MOST_LOST = 0.01
 _YES = ("yes", "true", "1", "1.0")
 
 
@@ -55,7 +57,8 @@ def find_goal(raw: pa.ChunkedArray[Any], roles: Roles, missing: Sequence[str], r
     task, why = _task(values.type, counts, roles)
     if task == "regression":
         values = _numbers(name, values)
-        return Goal(values, task, notes=(*notes, f"task: regression, because {name!r} {why}"))
+        said = [f"task: regression, because {name!r} {why}", *_lost(name, values)]
+        return Goal(values, task, notes=(*notes, *said))
     _refuse_singles(name, counts)
     labels = sorted(counts)
     if task == "multiclass":
@@ -179,4 +182,21 @@ def _positive(name: str, counts: Mapping[Any, int], roles: Roles) -> tuple[Any, 
 def _numbers(name: str, values: pa.Array[Any]) -> pa.Array[Any]:
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise DataError(f"target {name!r}", "must hold numbers for regression", got=str(values.type))
-    return values.cast(pa.float64())
+    values = values.cast(pa.float64())
+    most = pc.max(pc.abs(values)).as_py()
+    if most > _FINITE:
+        rule = f"must hold values up to {_FINITE:.3g}, for LightGBM keeps them in 32 bits"
+        raise DataError(f"target {name!r}", rule, got=most, hint="scale it first")
+    return values
+
+
+def _lost(name: str, values: pa.Array[Any]) -> list[str]:
+    """What there is to say where 32 bits cannot tell values of the target apart."""
+    plain = values.drop_null().to_numpy()
+    lost = float(np.abs(plain - plain.astype("float32")).max() / np.ptp(plain))
+    if lost < _MOST_LOST:
+        return []
+    return [
+        f"target {name!r}: LightGBM keeps it in 32 bits, which rounds it by up to {lost:.0%} of its range: subtract a "
+        "constant or scale it first"
+    ]

@@ -40,6 +40,7 @@ _FITTING: Mapping[str, Any] = {
     "replace": Mapping,
     "words": Mapping,
 }
+_LARGEST = 1e100
 _RULE_KEYS = tuple(f.name for f in fields(Column) if f.name != "name")
 
 
@@ -86,7 +87,7 @@ def type_column(name: str, raw: pa.ChunkedArray[Any], missing: Sequence[str], ru
     counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
     found = find_rule(name, array.type, distinct, counts, missing, rules)
     values, bad = parse(distinct, found.column)
-    refuse_infinite(name, distinct, bad)
+    refuse_infinite(name, distinct, values, bad)
     index = pa.array(codes, mask=codes < 0)
     typed = arrow_array(values, ARROW[found.column.kind])
     taken = typed.take(index)
@@ -213,9 +214,22 @@ def _check_format(key: str, format: str) -> None:
         raise ConfigError(f"{key[:-1]}.format`", f"must be a strptime format ({error})", got=format) from error
 
 
-def refuse_infinite(name: str, raw: pd.Series[Any], bad: np.ndarray) -> None:
-    """Raises a DataError where a number is infinite: only a person knows what that means."""
+def refuse_infinite(name: str, raw: pd.Series[Any], values: pd.Series[Any], bad: np.ndarray) -> None:
+    """Raises a DataError where a number is infinite, or so large that sums of squares are: only a person knows why.
+
+    Args:
+        name: the column.
+        raw, values: its values before and after typing, shape (values,).
+        bad: those that could not be read, shape (values,).
+    """
     if raw.dtype.kind == "f" and bad.any() and np.isinf(raw[bad].to_numpy()).any():
         count = int(np.isinf(raw.to_numpy()).sum())
         hint = f"say that they mean missing: prepare.rules={{{name}: {{missing: [inf, -inf]}}}}"
         raise DataError(f"column {name!r}", f"must hold finite numbers; {count} are infinite", hint=hint)
+    if values.dtype.kind != "f":
+        return
+    large = np.abs(values.to_numpy()) > _LARGEST
+    if large.any():
+        seen = str(raw[large].iloc[0])
+        hint = f"say that it means missing: prepare.rules={{{name}: {{missing: [{seen}]}}}}"
+        raise DataError(f"column {name!r}", f"must hold numbers up to {_LARGEST:g}", got=seen, hint=hint)

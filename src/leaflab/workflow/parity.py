@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["adversarial", "parity_report"]
 
 _ROWS = 40
+_WHOLE = 2.0**62  # the largest that surely is a 64-bit integer
 _BATCH = 7
 _ODD = [
     "naïve café",
@@ -66,7 +67,7 @@ def adversarial(columns: Iterable[Column], frame: pd.DataFrame) -> dict[str, pd.
     numbers = [c.name for c in columns if c.kind == "number"]
     optional = [c.name for c in columns if not c.required]
     odd: Any = pd.Series((_ODD * (len(frame) // len(_ODD) + 1))[: len(frame)], index=frame.index, dtype=object)
-    whole = {name: frame[name].round().astype("Int64") for name in numbers}
+    whole = {name: frame[name].clip(-_WHOLE, _WHOLE).round().astype("Int64") for name in numbers}
     extra: dict[str, Any] = {"an extra column": 1, "another; one": "x"}
     made = {
         "plain": frame,
