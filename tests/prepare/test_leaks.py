@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import datasets
 
+from leaflab.prepare import leaks
 from leaflab.prepare.default import Default
 from leaflab.prepare.leaks import ROW_ORDER, find_leaks
+from leaflab.prepare.single import Sample, rough, score
 from leaflab.source.flights import _folder
 from leaflab.split.auto import Auto
 from leaflab.values import PARTS, Dataset, Roles
@@ -102,6 +104,45 @@ def test_numbers_beyond_32_bits_are_judged_like_others(scale):
     )
     assert certain(raw) == {"lost": "perfect"}
     find_leaks(dataset(raw.set_column(raw.column_names.index("y"), "y", raw["x"]).drop_columns("x")))
+
+
+def test_of_many_columns_few_need_a_tree(monkeypatch):
+    grown = []
+    monkeypatch.setattr(leaks, "score", lambda *given, **more: grown.append(1) or score(*given, **more))
+    noise = {f"n{i}": lambda y, rng: rng.normal(size=len(y)) for i in range(150)}
+    status = lambda y, rng: np.where(rng.random(len(y)) < 0.003, "open", np.where(y == 1, "paid", "lost"))  # noqa: E731
+    paid = lambda y, rng: pa.array(np.where(y == 1, rng.normal(size=len(y)), np.nan), from_pandas=True)  # noqa: E731
+    given = dataset(table(**noise, status=status, paid=paid))
+    found = find_leaks(given)
+    assert {f.name: f.kind for f in found.findings if f.certain} == {"status": "perfect", "paid": "nulls"}
+    assert len(grown) < 100
+    assert set(found.strengths) == {c.name for c in given.columns}
+    sample = Sample.of(given)
+    assert found.strengths["x"] == score(sample, *sample.features["x"]).skill
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda x, y: (x, y > 0, 2),
+        lambda x, y: (x, np.digitize(y, [-1, 1]), 3),
+        lambda x, y: (x, y, 0),
+        lambda x, y: (np.where(x > 1, np.nan, x), y, 0),
+        lambda x, y: (np.where(x > 0, 1.0, 0.0), y > 0, 2),
+        lambda x, y: (np.round(x * 40), y > 0, 2),
+    ],
+)
+def test_a_rough_look_sees_about_what_a_tree_does(given):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=6000)
+    x, y, classes = given(x, np.sin(2 * x) + rng.normal(size=6000) * 0.7)
+    sample = Sample({}, frozenset(), y[:4000].astype(float), y[4000:].astype(float), x[:4000], x[4000:], classes)
+    tree, bins = (way(sample, x[:4000], x[4000:]) for way in (score, rough))
+    assert tree.skill > 0.2
+    assert bins.skill == pytest.approx(tree.skill, abs=0.06)
+    assert bins.agreement == pytest.approx(tree.agreement, abs=0.08)
+    nothing = np.full(4000, np.nan)
+    assert abs(rough(sample, nothing, nothing[:2000]).skill) < 0.01
 
 
 def test_few_rows_prove_nothing():

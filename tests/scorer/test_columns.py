@@ -30,6 +30,9 @@ def read(values, kind, **rule):
         (["1", 2, 3.5, None], {}, [1.0, 2.0, 3.5, None], []),
         ([2.0], {"scale": 1000.0}, [2000.0], []),
         (pd.to_datetime(["2020-01-01"]), {}, [None], [0]),
+        (pd.to_datetime(["2020-01-01"], utc=True), {}, [None], [0]),
+        ([1j], {}, [None], [0]),
+        (pd.array([1.5, None], dtype="Float64"), {}, [1.5, None], []),
     ],
 )
 def test_numbers(values, rule, expected, bad):

@@ -65,6 +65,14 @@ def test_a_best_value_at_the_edge_names_the_wider_range(problem, tmp_path, kind,
     assert said in told(problem, trials(problem, tmp_path, [0, 0.2]), {"rate": kind})
 
 
+def test_a_wider_range_of_whole_numbers_is_written_as_whole_numbers(problem, tmp_path):
+    made = [replace(t, params={**t.params, "num_leaves": 12_345}) for t in trials(problem, tmp_path, [0, 0.2])]
+    told_of = told(problem, made, {"num_leaves": IntDistribution(6, 12_345, log=True)})
+    assert "the best num_leaves (12345) lies at the upper end of its range" in told_of
+    high = round(12_345 * (12_345 / 6) ** 0.5)
+    assert f"search.space.num_leaves.low=6 search.space.num_leaves.high={high}" in told_of
+
+
 def test_a_best_value_inside_is_not_told(problem, tmp_path):
     varying = {"rate": FloatDistribution(0.0001, 1.0, log=True), "other": IntDistribution(1, 9)}
     assert "end of its range" not in told(problem, trials(problem, tmp_path, [0, 0.2]), varying)

@@ -42,9 +42,9 @@ class SameSchema(Gate):
         if problems:
             return Verdict("same_schema", "failed", f"Against {whose}: {'; '.join(problems)}.")
         count = len(own["columns"])
-        return Verdict(
-            "same_schema", "passed", f"Its {count} columns and its answers fit {whose}.", {"columns": float(count)}
-        )
+        words = "1 column" if count == 1 else f"{count} columns"
+        said = f"Its {words} and its answers fit {whose}."
+        return Verdict("same_schema", "passed", said, {"columns": float(count)})
 
     def _columns(self, columns: Iterable[Column], before: Iterable[Column]) -> list[str]:
         kinds = {column.name: column for column in before}

@@ -170,9 +170,11 @@ def _repeating(rows: Any) -> list[str] | bool:
     """The columns worth a dictionary, by their first rows: where most values differ, building one is lost work."""
     import pyarrow.compute as pc
 
-    head = rows.slice(0, _LOOKED_AT)
+    head, most = rows.slice(0, _LOOKED_AT), _MOSTLY * _LOOKED_AT
+    if head.num_rows <= most:
+        return True
     flat = [f.name for f in head.schema if not f.type.num_fields]
-    differ = {n for n in flat if pc.count_distinct(head.column(n)).as_py() > _MOSTLY * _LOOKED_AT}
+    differ = {n for n in flat if pc.count_distinct(head.column(n)).as_py() > most}
     return [n for n in head.schema.names if n not in differ] if differ else True
 
 

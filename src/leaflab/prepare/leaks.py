@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from leaflab.prepare.ahead import ahead
-from leaflab.prepare.single import Sample, score
+from leaflab.prepare.single import Sample, rough, score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,8 @@ _DOMINANT, _LEAD = 0.5, 1.7
 _OUTSTANDING = 0.5
 _ID_SIGNAL = 0.15
 _ENOUGH, _PLENTY = 40, 100
-_TALL = 5000
+_TALL, _WIDE = 5000, 100
+_SIGNAL = 0.1
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,13 @@ class _Search:
         return {n: p for n, p in self.sample.features.items() if n not in self.sample.categorical}
 
     def singles(self) -> Iterator[Finding]:
-        """Each column alone."""
+        """Each column alone; of many columns a tree is grown only for those that a rough look finds something in."""
+        features = self.sample.features
+        if len(features) > _WIDE:
+            self.scores |= {name: rough(self.sample, *pair) for name, pair in features.items()}
+        asked = {n: pair for n, pair in features.items() if n not in self.scores or self.scores[n].skill > _SIGNAL}
         each = ahead if len(self.sample.train_target) > _TALL else map  # small trees leave Python's lock too seldom
-        found = each(lambda pair: score(self.sample, *pair), self.sample.features.values())
-        self.scores.update(zip(self.sample.features, found, strict=True))
+        self.scores |= zip(asked, each(lambda pair: score(self.sample, *pair), asked.values()), strict=True)
         for name, scored in self.scores.items():
             finding = self._judged(name, scored)
             if finding is not None:

@@ -84,14 +84,13 @@ def type_column(name: str, raw: pa.ChunkedArray[Any], missing: Sequence[str], ru
     """
     array = plain_array(name, raw)
     codes, distinct = encoded(array)
-    counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
+    counts = np.bincount(np.arange(len(distinct)) if codes is None else codes[codes >= 0], minlength=len(distinct))
     found = find_rule(name, array.type, distinct, counts, missing, rules)
     values, bad = parse(distinct, found.column)
     refuse_infinite(name, distinct, values, bad)
-    index = pa.array(codes, mask=codes < 0)
     typed = arrow_array(values, ARROW[found.column.kind])
-    taken = typed.take(index)
-    rows_bad = np.append(bad, False)[codes]
+    taken = typed if codes is None else typed.take(pa.array(codes, mask=codes < 0))
+    rows_bad = bad if codes is None else np.append(bad, False)[codes]
     seen = len(pc.unique(typed)) + int(taken.null_count > 0 and typed.null_count == 0)
     return TypedColumn(found.column, taken, rows_bad, seen, found.notes, found.markers)
 
@@ -139,8 +138,8 @@ def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
-    """Codes (-1 for null) and the distinct values they point to; numbers and times stand for themselves."""
+def encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64] | None, pd.Series[Any]]:
+    """Codes (-1 for null) and the distinct values they point to; numbers and times stand for themselves, codes None."""
     if is_text(array.type):
         encoded = (array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array).dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
@@ -149,7 +148,7 @@ def encoded(array: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series[Any]]:
         return np.full(len(array), -1), pd.Series([], dtype="str")
     if pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("us"))
-    return np.arange(len(array)), array.to_pandas()
+    return None, array.to_pandas()
 
 
 def find_rule(

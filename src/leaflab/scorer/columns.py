@@ -125,30 +125,27 @@ def parse(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], np.ndarr
 
 
 def _parse_number(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], Any]:
-    if pd.api.types.is_datetime64_any_dtype(raw) or pd.api.types.is_timedelta64_dtype(raw):
+    kind = raw.dtype.kind
+    if kind in "mM":
         return pd.Series(np.nan, index=raw.index), raw.notna()
-    if pd.api.types.is_numeric_dtype(raw) or pd.api.types.is_bool_dtype(raw):
-        numbers = (
-            raw.astype("float64")
-            if raw.dtype.kind in "iufb"
-            else raw.astype("Float64").to_numpy("float64", na_value=np.nan)
-        )
-        values = pd.Series(np.asarray(numbers, dtype="float64"), index=raw.index)
-        present = values.notna()
+    if kind != "c" and (pd.api.types.is_numeric_dtype(raw) or pd.api.types.is_bool_dtype(raw)):
+        plain = raw if kind in "iufb" else raw.astype("Float64")
+        values = plain.to_numpy("float64") if plain is raw else plain.to_numpy("float64", na_value=np.nan)
+        present = ~np.isnan(values)
     else:
         text, gone = _text(raw, column)
         if column.thousands:
             text = text.str.replace(column.thousands, "", regex=False)
         if column.decimal != ".":
             text = text.str.replace(column.decimal, ".", regex=False)
-        values = pd.to_numeric(text.mask(gone), errors="coerce").astype("float64")
-        present = ~gone
+        values = pd.to_numeric(text.mask(gone), errors="coerce").to_numpy("float64")
+        present = ~gone.to_numpy()
     for marker in _numeric_markers(column):
         hit = values == marker
-        values, present = values.mask(hit), present & ~hit
+        values, present = np.where(hit, np.nan, values), present & ~hit
     bad = present & ~np.isfinite(values)
-    values = values.mask(bad) if bad.any() else values
-    return (values * column.scale if column.scale != 1.0 else values), bad
+    values = np.where(bad, np.nan, values) if bad.any() else values
+    return pd.Series(values * column.scale if column.scale != 1.0 else values, index=raw.index), bad
 
 
 def _parse_boolean(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], Any]:

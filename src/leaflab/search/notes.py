@@ -119,7 +119,7 @@ def _edges(best: Trial, varying: Mapping[str, BaseDistribution]) -> Iterator[str
         if place < _EDGE or place > 1 - _EDGE:
             end = "lower" if place < _EDGE else "upper"
             if wider := _wider(name, kind, place < _EDGE, log):
-                yield f"the best {name} ({value:.4g}) lies at the {end} end of its range: {wider}"
+                yield f"the best {name} ({value:.6g}) lies at the {end} end of its range: {wider}"
 
 
 def _place(value: float, low: float, high: float, log: bool) -> float:
@@ -140,5 +140,5 @@ def _wider(name: str, kind: Any, down: bool, log: bool) -> str:
         if high == float(kind.high) and low == float(kind.low):
             return ""
     whole = type(kind).__name__.startswith("Int")
-    low, high = (max(1, round(low)), round(high)) if whole else (low, high)
-    return f"try search.space.{name}.low={low:.3g} search.space.{name}.high={high:.3g}"
+    ends = (str(max(1, round(low))), str(round(high))) if whole else (f"{low:.3g}", f"{high:.3g}")
+    return f"try search.space.{name}.low={ends[0]} search.space.{name}.high={ends[1]}"
