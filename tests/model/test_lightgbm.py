@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -89,3 +90,19 @@ def test_a_fit_on_all_rows_ends_when_told_and_leaves_no_half_of_a_model(puzzle, 
 def test_few_rows_have_no_rungs():
     assert Rungs().shares(59_999) == ()
     assert Rungs().shares(60_000) == (1 / 3,)
+
+
+def test_rows_are_not_binned_anew_where_too_little_time_is_left_for_it(puzzle, tmp_path):
+    cut = folds(problem := puzzle("binary", rows=600), "holdout", 5, 0)
+    bench = LightGBM(max_rounds=30).bench(problem, cut, tmp_path / "store", "shared")
+
+    def state(bins, left):
+        job = Fit("", {"max_bin": bins}, (0,), 7, tmp_path / "trial", deadline=time.monotonic() + left)
+        return bench.run(job, lambda report: "").state
+
+    assert state(255, -1.0) == "deadline"  # the first of all fits leaves a model, however late it is
+    (seconds,) = (tmp_path / "store").glob("binned-*.seconds")
+    seconds.write_text("4.0")
+    assert state(63, 11.0) == "pruned"
+    assert state(255, 11.0) == "complete"
+    assert state(63, 13.0) == "complete"

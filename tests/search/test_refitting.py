@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -234,6 +235,16 @@ def test_time_is_kept_for_the_final_model_only_where_it_suffices_for_a_fit(setti
     assert 3.0 < kept[1000.0] < 20.0
     assert kept[6.0] == pytest.approx(3.0)  # half of the budget at most
     assert kept[2.0] == 0  # the folds will have to do: nothing is kept back in vain
+
+
+def test_time_that_no_longer_suffices_for_a_fit_is_left_to_the_trials(setting):
+    """Trials of ten seconds in a budget of twenty-five: after two of them a final fit would end too late."""
+    refit, pool, trials = setting("blend", seconds=25.0)
+    slow = [replace(t, facts={**t.facts, "fit_seconds": 9.0}) for t in trials[:2]]
+    pool.clock[0] += 10.0
+    assert refit.reserve(slow[:1]) > 8.0
+    pool.clock[0] += 6.0
+    assert refit.reserve(slow) == pytest.approx(0.5)
 
 
 def test_who_asks_for_an_end_waits_ten_seconds_for_the_final_model_and_no_longer(setting):

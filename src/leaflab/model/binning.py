@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -126,6 +127,15 @@ class Store:
             self._folds.popitem(last=False)
         return made
 
+    def wait(self, params: Mapping[str, Any]) -> float:
+        """Seconds of the slowest binning so far, where a fit asks for bins that are not there; else nought."""
+        if self._file(identity(params)).is_file():
+            return 0.0
+        return max((float(file.read_text()) for file in self.folder.glob("binned-*.seconds")), default=0.0)
+
+    def _file(self, key: str) -> Path:
+        return self.folder / f"binned-{key[:12]}.bin"
+
     def _apart(self, params: Mapping[str, Any], train: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
         """Binned from a fold's own training rows (and with the raw numbers kept, which linear trees need)."""
         matrix = self.seen(params)
@@ -154,12 +164,14 @@ class Store:
         import lightgbm as lgb
 
         if key not in self._binned:
-            file = self.folder / f"binned-{key[:12]}.bin"
+            file = self._file(key)
             with file.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not file.is_file():
+                    began = time.monotonic()
                     made = self._dataset(params, self.seen(params), None).construct()
                     made.save_binary(str(file.with_suffix(".part")))
+                    file.with_suffix(".seconds").write_text(str(time.monotonic() - began))
                     file.with_suffix(".part").rename(file)
             self._binned[key] = lgb.Dataset(str(file), params={**_ALWAYS, **lightgbms(params)}).construct()
             while len(self._binned) > _KEPT:

@@ -76,6 +76,10 @@ class Members:
         grown = facts.get("rounds", 0.0) / self.judged
         return fit * self._more_rows * (self._best_round(part.trial) / grown if grown else 1.0) + 0.1
 
+    def allowed(self, part: Part) -> float:
+        """Seconds that must be left for a fit to be begun."""
+        return _SAFETY * self.cost(part)
+
     def scores(self, trial: Trial, number: int) -> np.ndarray:
         known = self._fitted.get((trial.number, number, 0))
         file = known[1] if known and known[1] else Path(str(trial.files)) / f"scores-{number}.npy"
@@ -114,7 +118,7 @@ class Members:
 
     def _in_time(self, queue: Mapping[int, Part], deadline: float | None) -> int | None:
         left = float("inf") if deadline is None else deadline - time.monotonic()
-        return next((place for place, part in queue.items() if _SAFETY * self.cost(part) < left), None)
+        return next((place for place, part in queue.items() if self.allowed(part) < left), None)
 
     def _job(self, part: Part, deadline: float | None) -> Fit:
         trial = part.trial

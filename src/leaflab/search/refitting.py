@@ -76,16 +76,17 @@ class Refit:
     _reserved: float = 0.0
 
     def reserve(self, trials: Sequence[Trial]) -> float:
-        """Seconds the final model will take, from what its trials took; a share of the budget at most. Where that is
-        too little for even one fit on all rows, the trials may have it all, and their folds are the model."""
+        """Seconds the final model will take, from what its trials took; a share of the budget at most. Where that (or
+        what is left) is too little for even one of its fits, the trials may have it all, and their folds are the model.
+        """
         if self.members.budget.seconds is None:
             return 0.0
         known = tuple(t.number for t in trials if counts(t))
         if known != self._chosen_for:
             self._chosen_for = known
             best, limit = self._best(trials), _MOST * self.members.budget.seconds
-            one = self.members.needed([Part(best[0], None)]) if best else 0.0
-            self._reserved = min(limit, self._needed(best)) if one <= limit else 0.0
+            one = max((self.members.allowed(part) for part in self._parts(best[:1], 1)), default=0.0)
+            self._reserved = min(limit, self._needed(best)) if one <= min(limit, self.members.budget.left) else 0.0
         return self._reserved + 0.02 * self.members.budget.seconds
 
     def _needed(self, best: Sequence[Trial]) -> float:
