@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Store", "store"]
 
 _KEPT = 12
+_ANEW = 3.0  # more bins take longer than the slowest so far
 _ALWAYS = {"feature_pre_filter": False, "verbosity": -1}
 _STORES: dict[Path, Store] = {}
 
@@ -127,11 +128,12 @@ class Store:
             self._folds.popitem(last=False)
         return made
 
-    def wait(self, params: Mapping[str, Any]) -> float:
-        """Seconds of the slowest binning so far, where a fit asks for bins that are not there; else nought."""
-        if self._file(identity(params)).is_file():
-            return 0.0
-        return max((float(file.read_text()) for file in self.folder.glob("binned-*.seconds")), default=0.0)
+    def late(self, params: Mapping[str, Any], deadline: float | None) -> bool:
+        """Whether a fit would have to bin the rows anew, and too little time is left to do so before the deadline."""
+        if deadline is None or self._file(identity(params)).is_file():
+            return False
+        known = [float(file.read_text()) for file in self.folder.glob("binned-*.seconds")]
+        return bool(known) and time.monotonic() + _ANEW * max(known) > deadline
 
     def _file(self, key: str) -> Path:
         return self.folder / f"binned-{key[:12]}.bin"

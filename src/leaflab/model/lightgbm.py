@@ -29,7 +29,6 @@ _OF_CATEGORIES = {"cat_smooth", "cat_l2", "max_cat_to_onehot", "max_cat_threshol
 _BY_FEATURE = {"feature_contri", "forcedsplits_filename", "interaction_constraints", "max_bin_by_feature"}
 _SHARES = ("feature_fraction", "feature_fraction_bynode", "bagging_fraction")
 _TIMED = 500
-_ANEW = 3.0  # more bins take longer
 
 
 @option
@@ -123,7 +122,9 @@ class LightGBMBench:
         from leaflab.model.binning import store
 
         work = Work(self, job, report, store(self.folder))
-        work.begin()
+        if work.data.late(work.data_params, job.deadline):
+            work.state = "pruned"
+            work.meter.lap("bin")
         for share in job.shares:
             if work.state == "complete":
                 work.rung(share)
@@ -158,13 +159,6 @@ class Work:
         self.answering = 0.0
         self.data_params, self.params = divided({**bench.fixed, **job.params})
         self.params |= {"seed": job.seed, "num_threads": job.threads}
-
-    def begin(self) -> None:
-        """Gives up at once where the rows would have to be binned anew and too little time is left for it."""
-        wait = self.data.wait(self.data_params)
-        if wait and self.job.deadline is not None and time.monotonic() + _ANEW * wait > self.job.deadline:
-            self.state = "pruned"
-            self.meter.lap("bin")
 
     def fit(self, number: int | None) -> None:
         """Grows a fold's booster and keeps it."""

@@ -66,7 +66,7 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
             plain = values.astype(object).where(values.notna(), None).tolist()
             schema = pa.schema([(name, type_of(plain))])
             arrays.append(batch_of([{name: value} for value in plain], schema).column(0))
-        except (pa.ArrowNotImplementedError, UnicodeEncodeError) as error:
+        except (pa.ArrowException, UnicodeEncodeError) as error:
             what = "text that is not Unicode" if isinstance(error, UnicodeEncodeError) else str(values.dtype)
             rule = "must hold numbers, texts, dates or truth values"
             raise SourceError(f"column {name!r}", rule, got=what, hint="leave it out or change it first") from error
