@@ -6,7 +6,7 @@ import sys
 import optuna
 import pytest
 
-from leaflab.errors import ConfigError
+from leaflab.errors import ConfigError, TrackingError
 from leaflab.metric.probability import LogLoss
 from leaflab.search.journal import Journal, held
 from leaflab.search.objectives import Objectives
@@ -68,6 +68,19 @@ def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path):
     assert len(again.finished()) == 1
     told(again, *again.ask())
     assert len(opened(tmp_path).finished()) == 2
+
+
+@pytest.mark.parametrize("garbage", [b"\x88\x00\xff\n", b'{"op_code": 8, "trial\n', b"[]\n", b"{}\n"])
+def test_a_garbled_line_is_named_and_the_file_left_alone(tmp_path, garbage):
+    study = opened(tmp_path)
+    told(study, *study.ask())
+    file = tmp_path / "journal.log"
+    lines = file.read_bytes().splitlines(keepends=True)
+    content = b"".join([*lines[:3], garbage, *lines[3:]])
+    file.write_bytes(content)
+    with pytest.raises(TrackingError, match=r"garbled in line 4: cut '.*journal.log' off before that line"):
+        opened(tmp_path)
+    assert file.read_bytes() == content
 
 
 def test_nothing_is_written_before_a_flush(tmp_path):

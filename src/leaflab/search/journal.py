@@ -15,7 +15,7 @@ from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
 
 from leaflab.alone import alone
-from leaflab.errors import ConfigError
+from leaflab.errors import ConfigError, TrackingError
 
 __all__ = ["RUNG", "Journal", "held", "kept"]
 
@@ -34,6 +34,11 @@ class Journal(BaseJournalBackend):
     """
 
     def __init__(self, file: Path) -> None:
+        """Opens the file, or begins one.
+
+        Raises:
+            TrackingError: a line in it is none that was ever written here.
+        """
         self._file = file
         self._logs = list(self._whole_flushes()) if file.is_file() else []
         self._waiting: list[dict[str, Any]] = []
@@ -41,13 +46,22 @@ class Journal(BaseJournalBackend):
     def _whole_flushes(self) -> Iterator[dict[str, Any]]:
         content = self._file.read_bytes()
         lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
-        logs = [json.loads(line) for line in lines]
+        logs = [self._read(number, line) for number, line in enumerate(lines, 1)]
         while logs and logs[-1].get("more"):
             logs.pop()
         kept = sum(map(len, lines[: len(logs)]))
         if kept < len(content):
             os.truncate(self._file, kept)
         yield from logs
+
+    def _read(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            log: dict[str, Any] = json.loads(line)
+            log["op_code"]
+        except (ValueError, TypeError, KeyError) as error:
+            hint = f"cut '{self._file}' off before that line to go on from there, or begin anew with search.fresh=true"
+            raise TrackingError("The journal of this sweep", f"is garbled in line {number}", hint=hint) from error
+        return log
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         return self._logs[log_number_from:]
