@@ -43,3 +43,18 @@ def test_an_experiment_without_its_first_line_is_refused_and_not_passed_over(hom
     (home / "experiments" / "mine.yaml").write_text("source: {path: a.csv}\ndataset: {target: y}\n")
     with pytest.raises(ConfigError, match=r"'mine' must begin with the line `# @package _global_`"):
         lab_for("sweep", ["experiment=mine"])
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("search.pruner=null", "`search/pruner` has no such option, got 'null': choose from asha"),
+        ("search/space=null", "`search/space` has no such option, got 'null'"),
+        ("split=3", "`split` has no such option, got '3'"),
+        ("metric=true", "`metric` has no such option, got 'true'"),
+        ("gate=null", "`gate` has no such option, got 'null'"),
+    ],
+)
+def test_a_group_that_is_given_no_name_is_refused(home, word, said):
+    with pytest.raises(ConfigError, match=said):
+        lab_for("sweep", ["dataset.target=y", "source.path=t.csv", "search.seconds=3", word])

@@ -78,6 +78,17 @@ def test_older_versions_stay_readable(lake: Delta) -> None:
     assert [v.rows for v in lake.versions("raw/t")] == [3, 1]
 
 
+@pytest.mark.parametrize("cut", [0, 100])
+def test_a_file_that_was_cut_off_is_one_sentence(lake: Delta, cut: int) -> None:
+    lake.write("raw/t", TABLE)
+    for file in Path(lake.path, "raw/t").glob("*.parquet"):
+        os.truncate(file, cut)
+    with pytest.raises(LakeError, match=r"'raw/t' in '.*' cannot be read \(.*Parquet"):
+        lake.read("raw/t")
+    with pytest.raises(LakeError, match=r"'raw/t' in '.*' cannot be read \(.*Parquet"):
+        lake.stream("raw/t").read_all()
+
+
 def test_what_is_not_there_is_named(lake: Delta) -> None:
     with pytest.raises(LakeError, match=r"'raw/t' is not in the lake .*: run `leaflab lake`"):
         lake.read("raw/t")

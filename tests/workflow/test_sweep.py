@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 
 from leaflab.door.compose import lab_for
-from leaflab.errors import ConfigError, LeaflabError
+from leaflab.errors import ConfigError, LeaflabError, ModelError
 from leaflab.search.driving import Driver
 from leaflab.workflow.sweep import sweep
 
@@ -95,6 +96,48 @@ def test_the_same_command_says_that_it_is_complete_and_a_larger_one_continues(pr
     assert (more.sweep_id, more.run_id, len(more.trials)) == (first.sweep_id, first.run_id, 8)
     assert len(runs(made, "trial")) == 8
     assert len(runs(made, "sweep")) == 1
+
+
+@pytest.mark.parametrize("broken", ["final.json", "0.txt", "both"])
+def test_a_final_model_that_was_garbled_or_lost_is_made_again_and_is_the_same(project, broken):
+    first = sweep(made := lab())
+    (final,) = project.glob(".leaflab/sweeps/*/final")
+    for file in final.glob("*" if broken == "both" else broken):
+        file.unlink() if broken == "both" else os.truncate(file, 10)
+    again = sweep(lab())
+    assert (again.complete, len(again.trials), again.version.number) == (False, 6, 1)
+    assert {r.name for r in runs(made, "trial")} == {f"trial {n:04d}" for n in range(6)}
+    assert again.scorer.files() == first.scorer.files()
+    assert sweep(lab()).complete
+
+
+def test_a_trial_whose_model_a_power_cut_emptied_is_no_part_of_the_final_model(project):
+    sweep(lab("search/pruner=none"))
+    for file in project.glob(".leaflab/sweeps/*/trials/000[0-4]/booster-*"):
+        os.truncate(file, 0)
+    more = sweep(lab("search/pruner=none", "search.trials=7"))
+    assert len(more.trials) == 7
+    assert all(words.startswith(("trial 5 ", "trial 6 ")) for words in more.members)
+
+
+def test_without_any_model_of_a_trial_the_way_out_is_told(project):
+    sweep(lab())
+    for file in project.glob(".leaflab/sweeps/*/*/*"):
+        if file.parent.name in ("trials", "final"):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    with pytest.raises(ModelError, match=r"no trial whose model is still on this machine: .* search.fresh=true"):
+        sweep(lab())
+    assert sweep(lab("search.fresh=true")).complete is False
+
+
+def test_a_project_that_was_moved_goes_on(project, monkeypatch):
+    sweep(lab())
+    moved = project.rename(project.with_name("moved"))
+    monkeypatch.chdir(moved)
+    monkeypatch.setenv("LEAFLAB_HOME", str(moved))
+    assert sweep(lab()).complete
+    shutil.rmtree(next(moved.glob(".leaflab/sweeps/*/final")))
+    assert len(sweep(lab("search.trials=7")).trials) == 7
 
 
 def test_a_sweep_run_twice_registers_once(project):

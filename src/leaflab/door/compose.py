@@ -46,7 +46,7 @@ def compose(verb: str, overrides: list[str], *, multirun: bool = False) -> DictC
         try:
             config = hydra.compose_config(verb, overrides, run_mode=mode, with_log_configuration=False)
             plain = OmegaConf.to_container(config, resolve=False)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: `search=null`
             raise explained(error, verb, overrides) from error
     if "experiment" in config:
         name = OmegaConf.select(config, "hydra.runtime.choices.experiment")

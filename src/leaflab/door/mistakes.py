@@ -22,6 +22,8 @@ def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
     if option := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
         noun, name = option.groups()
         return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
+    if "Config group override must be" in text:
+        return _no_option(overrides)
     if (key := re.search(r"(?:Could not override|Key) '([^']+)'", text)) or (
         key := re.search(r"full_key: (\S+)", text)
     ):
@@ -30,6 +32,13 @@ def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
         return ConfigError(f"`{missing.group(1)}`", f"does not compose ({_first(text)})")
     culprit = next((o for o in overrides if o in text), " ".join(overrides))
     return ConfigError(f"`{culprit}`", "cannot be read", hint="write key=value; quote a value that holds , : { } [ ]")
+
+
+def _no_option(overrides: list[str]) -> ConfigError:
+    """The sentence for a group that is given null, a number or a truth value where it needs an option's name."""
+    asked = [(o.partition("=")[0].lstrip("+").replace(".", "/"), o.partition("=")[2]) for o in overrides]
+    noun, name = next((n, v) for n, v in asked if (known := options(n)) and v not in known and not v.startswith("["))
+    return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
 
 
 def _unknown_key(key: str, verb: str) -> ConfigError:

@@ -224,7 +224,8 @@ class Delta(Lake):
         self, name: str, version: int | None = None, columns: list[str] | None = None, *, coded: bool = False
     ) -> pa.RecordBatchReader:
         with self.store.failures(name, "read"):
-            return self._dataset(name, version, coded=coded).scanner(columns=columns, **_READ_AHEAD).to_reader()
+            scanner = self._dataset(name, version, coded=coded).scanner(columns=columns, **_READ_AHEAD)
+            return self.store.read(name, scanner.to_reader())
 
     def _dataset(self, name: str, version: int | None, *, coded: bool = False) -> Dataset:
         """The files of a version in the order of its rows."""

@@ -196,14 +196,25 @@ class Store:
         if fresh != digest:
             files.move(fresh, digest)
 
+    def read(self, name: str, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The same rows, whose failures on the way are told as one sentence too."""
+        import pyarrow as pa
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with self.failures(name, "read"):
+                yield from reader
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
     @contextmanager
     def failures(self, name: str, what: str) -> Iterator[None]:
-        """The store's own failures as one sentence."""
+        """The store's own failures, and files that are none of Parquet's, as one sentence."""
+        import pyarrow as pa
         from deltalake.exceptions import DeltaError
 
         try:
             yield
-        except (OSError, DeltaError) as error:
+        except (OSError, DeltaError, pa.ArrowInvalid) as error:
             reason = _reason(error)
             raise LakeError(f"lake table '{name}' in '{self.path}'", f"cannot be {what} ({reason})") from error
 

@@ -161,9 +161,10 @@ class Members:
         return self._fitted[trial.number, fold, another][0].read_text(encoding="utf-8")
 
     def own(self, trial: Trial) -> list[tuple[int | None, int]]:
-        """Fold and seed of a configuration's members: its fits on all rows, or where there are none those on folds."""
+        """Fold and seed of a configuration's members in order: its fits on all rows, or where there are none those on
+        folds."""
         every = [(fold, seed) for number, fold, seed in self._fitted if number == trial.number]
-        return [own for own in every if own[0] is None] or every
+        return sorted([own for own in every if own[0] is None] or every, key=lambda own: (own[0] or 0, own[1]))
 
 
 def seed(trial: Trial, another: int) -> int:

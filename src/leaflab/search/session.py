@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,14 +55,17 @@ class Session:
 
     def run(self) -> Found:
         study = self._study()
-        done = study.finished()
+        done = [self._sound(trial) for trial in study.finished()]
         for trial in done:
             self.place.watch(trial)
         budget = Budget(self.search.seconds, self.search.trials, float(study.recall("spent", 0.0)), self.place.started)
-        if (final := self._kept(study, budget, done)) is not None:
-            notes = tuple(study.recall("notes", ()))
-            kept = self._baselines_kept(study)
-            return self._found(done, final, kept, {}, notes=notes, resumed=len(done), complete=True)
+        if study.recall("made_for") is not None and (budget.reached(len(done)) or study.exhausted):
+            if (final := self._kept()) is not None:
+                notes = tuple(study.recall("notes", ()))
+                kept = self._baselines_kept(study)
+                return self._found(done, final, kept, {}, notes=notes, resumed=len(done), complete=True)
+            _log.info("The final model is gone or garbled: it is made again.")
+            budget.spent = float(study.recall("searched", budget.spent))
         return self._continued(study, budget, done)
 
     def _continued(self, study: Study, budget: Budget, done: list[Trial]) -> Found:
@@ -84,6 +87,7 @@ class Session:
                             self._generation(pool.size), done, self._shares(len(cut[0][0])),
                             partial(self.aims.measured, judged=[rows for _, rows in cut[:judged]]))  # fmt: skip
             driver.run()
+            study.remember(searched=budget.used)
             seconds["search"] = time.monotonic() - budget.started - seconds["open"]
             usable = self._usable(driver.done)
             members.judged = max(folds_of(t) for t in usable if counts(t))
@@ -115,6 +119,17 @@ class Session:
         first = [first[0], *[dict(p) for p in self.place.earlier], *first[1:]]
         study.first([{**fixed, **p} for p in first], self.model.defaults)
         return study
+
+    def _sound(self, trial: Trial) -> Trial:
+        """A trial of an earlier command, its files where the sweep lies now; without them where one is gone or empty,
+        as a power cut may leave it."""
+        if trial.files is None:
+            return trial
+        folder = self.place.folder / "trials" / f"{trial.number:04d}"
+        files = list(folder.glob("*"))
+        kinds = {file.suffix for file in files}
+        whole = kinds - {".npy"} and (".npy" in kinds or not counts(trial)) and all(f.stat().st_size for f in files)
+        return replace(trial, files=folder if whole else None)
 
     @cached_property
     def aims(self) -> Objectives:
@@ -152,6 +167,9 @@ class Session:
             return comparable(trials)
         if self.stopping.asked:
             raise Interrupted("The sweep", "was stopped before its first trial finished")
+        if any(t.state in ("complete", "deadline") for t in trials):
+            hint = "raise search.trials or search.seconds, or begin anew with search.fresh=true"
+            raise ModelError("The sweep", "has no trial whose model is still on this machine", hint=hint)
         failed = [t for t in trials if t.error]
         why = f" ({failed[-1].error.strip().splitlines()[-1]})" if failed else ""
         raise ModelError("The sweep", f"has no finished trial{why}", hint="give it more search.seconds or other ranges")
@@ -163,7 +181,8 @@ class Session:
         folder.mkdir(parents=True)
         for number, text in enumerate(final.texts):
             (folder / f"{number}.txt").write_text(text, encoding="utf-8")
-        plain = {"weights": final.weights, "members": final.members, "metrics": final.metrics, "made": final.made}
+        plain = {"weights": final.weights, "members": final.members, "metrics": final.metrics, "made": final.made,
+                 "digest": final.digest}  # fmt: skip
         (folder / "final.json").write_text(json.dumps(plain), encoding="utf-8")
         spent = budget.used
         if not self.stopping.asked:
@@ -172,17 +191,17 @@ class Session:
         study.remember(spent=spent)
         study.journal.flush()
 
-    def _kept(self, study: Study, budget: Budget, done: list[Trial]) -> Final | None:
-        """The final model of an earlier command, where it spent all that this one may."""
-        made_for = study.recall("made_for")
-        file = self.place.folder / "final" / "final.json"
-        over = budget.reached(len(done)) or study.exhausted
-        if made_for is None or not over or not file.is_file():
+    def _kept(self) -> Final | None:
+        """The final model of an earlier command; None where it is not there any more as it was written."""
+        folder = self.place.folder / "final"
+        try:
+            plain = json.loads((folder / "final.json").read_text(encoding="utf-8"))
+            texts = tuple((folder / f"{n}.txt").read_text(encoding="utf-8") for n in range(len(plain["weights"])))
+            final = Final(texts, tuple(plain["weights"]), tuple(plain["members"]), plain["metrics"],
+                          tuple(plain["made"]))  # fmt: skip
+            return final if final.digest == plain["digest"] else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        plain = json.loads(file.read_text(encoding="utf-8"))
-        texts = tuple((file.parent / f"{n}.txt").read_text(encoding="utf-8") for n in range(len(plain["weights"])))
-        return Final(texts, tuple(plain["weights"]), tuple(plain["members"]), plain["metrics"],
-                     tuple(plain["made"]))  # fmt: skip
 
     def _baselines(self, study: Study, pool: Pool) -> dict[str, tuple[Trial, Predictor]]:
         """The baselines, fitted on the first fold."""
@@ -202,15 +221,14 @@ class Session:
         study.journal.flush()
         return self._baselines_kept(study)
 
-    def _with_predictor(self, name: str, trial: Trial) -> tuple[Trial, Predictor]:
-        text = next(Path(str(trial.files)).glob("predictor-*.json")).read_text(encoding="utf-8")
-        return trial, self.place.baselines[name].predictor([text], [1.0])
-
     def _baselines_kept(self, study: Study) -> dict[str, tuple[Trial, Predictor]]:
-        plain = study.recall("baselines", {})
-        return {
-            name: self._with_predictor(name, trial_from(plain[name])) for name in self.place.baselines if name in plain
-        }
+        plain, found = study.recall("baselines", {}), {}
+        for name, model in self.place.baselines.items():
+            folder = self.place.folder / "baselines" / name
+            text = next((file.read_text(encoding="utf-8") for file in folder.glob("predictor-*.json")), "")
+            if name in plain and text:
+                found[name] = replace(trial_from(plain[name]), files=folder), model.predictor([text], [1.0])
+        return found
 
     def _found(self, trials: list[Trial], final: Final, baselines: Any, seconds: dict[str, float], **how: Any) -> Found:
         best = self.aims.best(trials)
