@@ -32,7 +32,7 @@ def test_finer_bins_are_tried_where_a_column_of_numbers_has_more_values_than_bin
     assert ("max_bin" in space) is finer
 
 
-@pytest.mark.parametrize("bins", [[63, 255], {"low": 15, "high": 255}, 127])
+@pytest.mark.parametrize("bins", [[63, 255], {"low": 15, "high": 255}, 127, ["a", "b"]])
 def test_coarser_bins_of_ones_own_are_searched_whatever_the_table(bins):
     assert "max_bin" in LightGBM().space(problem(100), {"max_bin": bins})
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from leaflab.errors import SourceError
+from leaflab.errors import ConfigError, SourceError
 from leaflab.source import blocks
 from leaflab.source.base import Reading
 from leaflab.source.file import File
@@ -233,3 +233,22 @@ def test_blocks_are_the_file_again(tmp_path: Path) -> None:
     for block in cut:
         assert block.line == line
         line += block.count(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"delimiter": "abc"}, "`source.delimiter` must be one plain character, got 'abc'"),
+        ({"delimiter": "€"}, "must be one plain character"),
+        ({"delimiter": '"'}, "must be one plain character"),
+        ({"names": []}, "`source.names` must name every column"),
+    ],
+)
+def test_what_cannot_delimit_or_name_is_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read(write(tmp_path, "a,b\n1,2\n"), **options)
+
+
+def test_a_tab_may_be_written_as_two_characters(tmp_path: Path) -> None:
+    table, _ = read(write(tmp_path, "a\tb,c\n1\t2\n"), delimiter="\\t")
+    assert table.to_pydict() == {"a": [1], "b,c": [2]}

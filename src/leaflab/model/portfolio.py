@@ -60,7 +60,8 @@ def fine(problem: Problem) -> bool:
 
 def needless(problem: Problem, bins: Any) -> bool:
     """Whether choices of `max_bin` are all alike here: none below the usual one, and no column has values for more."""
-    return isinstance(bins, list) and min(bins, default=0) >= _BINS and not fine(problem)
+    numbers = isinstance(bins, list) and all(isinstance(number, int) for number in bins)
+    return numbers and min(bins, default=0) >= _BINS and not fine(problem)
 
 
 def portfolio(problem: Problem) -> list[dict[str, Any]]:

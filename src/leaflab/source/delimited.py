@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from leaflab.errors import SourceError
+from leaflab.errors import ConfigError, SourceError
 from leaflab.source import sniff
 from leaflab.source.blocks import Block, blocks
 from leaflab.source.format import Findings, Format, Surprise, wider
@@ -44,14 +44,22 @@ class Delimited(Format):
     times in ISO 8601, else text; a column with codes (`00501`, more digits than an integer holds) is text.
 
     Args:
-        delimiter: one character; None finds it from the head of each file.
+        delimiter: one character (`\\t` is a tab); None finds it from the head of each file.
         encoding: a Python codec's name; None finds it too.
         names: the columns of files without a header row; None where the first row names them.
+
+    Raises:
+        ConfigError: a delimiter that is none, or names without any.
     """
 
     def __init__(
         self, delimiter: str | None = None, encoding: str | None = None, names: Sequence[str] | None = None
     ) -> None:
+        delimiter = "\t" if delimiter == "\\t" else delimiter
+        if delimiter and (len(delimiter.encode()) > 1 or delimiter in '"\r\n'):
+            raise ConfigError("`source.delimiter`", "must be one plain character", got=delimiter)
+        if names is not None and not names:
+            raise ConfigError("`source.names`", "must name every column", hint="leave it out where the first row does")
         self._delimiter, self._encoding, self._names = delimiter, encoding, names
         self._layouts: dict[str, _Layout] = {}
         self._not_utf8: set[str] = set()
