@@ -60,6 +60,7 @@ def test_truth_values(values, rule, expected, bad):
         ([1, 2.0, 2.5, None], {}, ["1", "2", "2.5", None]),
         (pd.array([1, None], dtype="Int64"), {}, ["1", None]),
         (pd.Categorical(["x", None]), {}, ["x", None]),
+        ([[1, 2], {"a": 1}, None, 1.0], {}, ["[1, 2]", "{'a': 1}", None, "1"]),
         (["PARIS", "Paris"], {"replace": {"PARIS": "Paris"}}, ["Paris", "Paris"]),
         ([" a"], {"strip": False}, [" a"]),
     ],

@@ -186,7 +186,10 @@ def _as_words(raw: pd.Series[Any]) -> pd.Series[Any]:
     """Texts of a column of any type; 1.0 reads "1", so that an integer column with nulls keeps its categories."""
     if isinstance(raw.dtype, pd.StringDtype):
         return raw
-    codes, distinct = pd.factorize(raw)
+    try:
+        codes, distinct = pd.factorize(raw)
+    except TypeError:  # lists and mappings: words that nobody has seen
+        return raw.map(_word, na_action="ignore")
     words = np.array([*(_word(value) for value in distinct), None], dtype=object)
     return pd.Series(words[codes], index=raw.index)
 
