@@ -20,10 +20,9 @@ def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
     """The sentence for a configuration that does not compose."""
     text = str(error)
     if option := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
-        noun, name = option.groups()
-        return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
-    if "Config group override must be" in text:
-        return _no_option(overrides)
+        return _no_option(*option.groups())
+    if "Config group override must be" in text and (unnamed := _unnamed(overrides)):
+        return _no_option(*unnamed)
     if (key := re.search(r"(?:Could not override|Key) '([^']+)'", text)) or (
         key := re.search(r"full_key: (\S+)", text)
     ):
@@ -34,10 +33,14 @@ def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
     return ConfigError(f"`{culprit}`", "cannot be read", hint="write key=value; quote a value that holds , : { } [ ]")
 
 
-def _no_option(overrides: list[str]) -> ConfigError:
-    """The sentence for a group that is given null, a number or a truth value where it needs an option's name."""
+def _unnamed(overrides: list[str]) -> tuple[str, str] | None:
+    """The group that is given null, a number or a truth value where it needs an option's name, and what it is given."""
     asked = [(o.partition("=")[0].lstrip("+").replace(".", "/"), o.partition("=")[2]) for o in overrides]
-    noun, name = next((n, v) for n, v in asked if (known := options(n)) and v not in known and not v.startswith("["))
+    wrong = ((n, v) for n, v in asked if (known := options(n)) and v not in known and not v.startswith("["))
+    return next(wrong, None)
+
+
+def _no_option(noun: str, name: str) -> ConfigError:
     return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
 
 

@@ -19,7 +19,7 @@ from leaflab.prepare.labels import DROP, consensus, corrections
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.near import fractional
 from leaflab.prepare.refusals import Refusals
-from leaflab.prepare.roles import check_time, check_weights
+from leaflab.prepare.roles import check_features, check_time, check_weights
 from leaflab.prepare.target import Goal, find_goal
 from leaflab.prepare.typing import TypedColumn, is_text, type_column
 from leaflab.values import ROW_ID
@@ -230,9 +230,7 @@ class Cleaning:
         for reason in dict.fromkeys(self.unused.values()):
             group = [n for n, r in self.unused.items() if r == reason]
             self.notes.append(f"left out as {reason}: {listed(group)}")
-        if not names:
-            hint = f"it has {listed(list(typed)) or 'no column beside the target'}"
-            raise DataError("the table", "must have at least one feature column that varies", hint=hint)
+        check_features(names, [*typed])
         return names
 
     def _table(self, goal: Goal, typed: Mapping[str, TypedColumn], features: list[str]) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Whether the columns that have a role hold what it needs."""
+"""Whether the columns that have a role hold what it needs, and any is left to learn from."""
 
 from __future__ import annotations
 
@@ -7,16 +7,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leaflab.errors import DataError
+from leaflab.prepare.naming import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from leaflab.scorer.columns import Kind
 
-__all__ = ["check_time", "check_weights"]
+__all__ = ["check_features", "check_time", "check_weights"]
+
+
+def check_features(features: Sequence[str], names: Sequence[str]) -> None:
+    """Something must be left to learn from.
+
+    Args:
+        features: the columns that are.
+        names: all columns beside the target.
+    """
+    if not features:
+        hint = f"it has {listed(names) or 'no column beside the target'}"
+        raise DataError("the table", "must have at least one feature column that varies", hint=hint)
 
 
 def check_time(name: str, kind: Kind, raw: Iterable[pa.Array[Any]]) -> None:

@@ -26,7 +26,7 @@ from leaflab.prepare.kinds import markers
 from leaflab.prepare.moments import Moments
 from leaflab.prepare.naming import check_names, listed
 from leaflab.prepare.refusals import texts, too_many
-from leaflab.prepare.roles import check_time, check_weights
+from leaflab.prepare.roles import check_features, check_time, check_weights
 from leaflab.prepare.spill import floats
 from leaflab.prepare.survey import Survey
 from leaflab.prepare.target import find_goal
@@ -148,9 +148,7 @@ class Streaming:
         free = [n for n, k in known.items() if k.column.kind == "text" and not text]
         self.unused |= {n: "free text" for n in free if n not in special and n not in self.unused}
         features = [n for n in known if n not in special and n not in self.unused]
-        if not features:
-            hint = f"it has {listed(list(known)) or 'no column beside the target'}"
-            raise DataError("the table", "must have at least one feature column that varies", hint=hint)
+        check_features(features, [*known])
         if is_text(found.values.type):
             found = replace(found, values=found.values.dictionary_encode())
         return Plan(found, known, features, survey.rows, self.roles, tuple(aside))

@@ -129,8 +129,7 @@ def _parse_number(raw: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], 
     if kind in "mM":
         return pd.Series(np.nan, index=raw.index), raw.notna()
     if kind != "c" and (pd.api.types.is_numeric_dtype(raw) or pd.api.types.is_bool_dtype(raw)):
-        plain = raw if kind in "iufb" else raw.astype("Float64")
-        values = plain.to_numpy("float64") if plain is raw else plain.to_numpy("float64", na_value=np.nan)
+        values = raw.to_numpy("float64", na_value=np.nan)
         present = ~np.isnan(values)
     else:
         text, gone = _text(raw, column)

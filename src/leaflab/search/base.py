@@ -58,6 +58,10 @@ class Place:
     measure: Callable[[str], Measure | None] = _nothing
     started: float = field(default_factory=time.monotonic)
 
+    def trial(self, number: int) -> Path:
+        """Where a trial leaves its files."""
+        return self.folder / "trials" / f"{number:04d}"
+
 
 class Search(ABC):
     """Contract: the same command continues the same sweep; nothing finished is lost or done twice."""

@@ -97,7 +97,7 @@ class Driver:
             params=params,
             folds=self.folds,
             seed=seed_of(self.place.seed, number),
-            folder=self.place.folder / "trials" / f"{number:04d}",
+            folder=self.place.trial(number),
             threads=self.pool.threads,
             deadline=self.budget.end,
             shares=self.shares,

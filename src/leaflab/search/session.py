@@ -125,7 +125,7 @@ class Session:
         as a power cut may leave it."""
         if trial.files is None:
             return trial
-        folder = self.place.folder / "trials" / f"{trial.number:04d}"
+        folder = self.place.trial(trial.number)
         files = list(folder.glob("*"))
         kinds = {file.suffix for file in files}
         whole = kinds - {".npy"} and (".npy" in kinds or not counts(trial)) and all(f.stat().st_size for f in files)
