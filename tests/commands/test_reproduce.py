@@ -38,10 +38,15 @@ def test_a_sweep_and_its_trials_are_made_again_byte_by_byte(swept):
     assert "metrics too" in text
 
 
-def test_models_with_and_without_features_of_pairs_are_made_again_together(home):
+@pytest.mark.parametrize("groups", [False, True])
+def test_models_with_and_without_features_of_pairs_are_made_again_together(home, groups):
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.normal(size=(3200, 4)), columns=list("abcd"))
-    frame["y"] = frame["c"] + np.abs(frame["a"] - frame["b"]) + generator.normal(size=3200)
+    gap = np.abs(frame["a"] - frame["b"])
+    if groups:
+        frame["d"] = generator.integers(0, 50, 3200)
+        gap, frame["a"] = 2 * frame["a"], frame["a"] + 20 * generator.normal(size=50)[frame["d"]]
+    frame["y"] = frame["c"] + gap + generator.normal(size=3200)
     frame.to_csv(home / "table.csv", index=False)
     words = [*WORDS[:2], "search.trials=8", "model.max_rounds=25", "model.pairs=3", "executor=inline"]
     swept = sweep(lab_for("sweep", words))
@@ -52,9 +57,10 @@ def test_models_with_and_without_features_of_pairs_are_made_again_together(home)
         scorer = tracking.scorer(run.id)
         assert len(scorer.encoder.features) == (7 if paired[int(run.tags["leaflab.trial"])] else 4)
         assert len(scorer.score(frame[:5].drop(columns="y"))) == 5
+    assert groups == any(f.op == "beyond" for f in swept.scorer.encoder.features)
     linear = tracking.scorer(next(r.id for r in tracking.search("table", {}) if r.name == "baseline linear"))
     assert linear.encoder.names == list("abcd")
-    assert {paired[part["trial"]] for part in swept.scorer.meta["made"]} == {True, False}
+    assert {paired[part["trial"]] for part in swept.scorer.meta["made"]} == ({True} if groups else {True, False})
     code, text = said(swept.run_id)
     assert (code, "identical" in text) == (0, True), text
 

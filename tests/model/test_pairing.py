@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from leaflab.model.candidates import Candidates, candidates
 from leaflab.model.encoding import fit_encoder
 from leaflab.model.pairing import _Screen, telling_pairs
 from leaflab.scorer import Column, typed
-from leaflab.scorer.encoder import Encoder
+from leaflab.scorer.encoder import PAIRS, Encoder, Feature
 from leaflab.values import Dataset, Roles
 
 COLUMNS = (*(Column(name, "number") for name in "abcd"), Column("few", "number"), Column("kind", "category"))
@@ -40,12 +42,12 @@ def chosen(task="binary", count=3000, most=3, alone=False, **changes):
 
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
-def test_the_pair_that_tells_stands_first(task):
+def test_the_pair_that_tells_is_among_the_first(task):
     pairs, frame = chosen(task)
-    assert pairs[0].name in ("a - b", "b - a")
     assert len(pairs) <= 3
-    assert not {"few", "kind"} & {part for f in pairs for part in (f.column, f.state["other"])}
-    gap = Encoder(pairs[:1]).encode(frame)[:, 0]
+    gaps = [f for f in pairs if f.name in ("a - b", "b - a")]
+    assert not any({"few", "kind"} & {f.column, f.state.get("other")} for f in pairs if f.op in PAIRS)
+    gap = Encoder((*gaps,)).encode(frame)[:, 0]
     np.testing.assert_allclose(np.abs(gap), np.abs(frame["a"] - frame["b"]))
 
 
@@ -74,4 +76,46 @@ def test_many_pairs_that_tell_the_same_do_not_crowd_each_other_out():
     target = strong + 0.45 * weak.sum(axis=1) + random.normal(size=count) / 2
     alike = strong[:, None] + random.normal(size=(count, 24)) * 0.4
     screen = _Screen(1, [], random.normal(size=(count, 1)), np.hstack([weak, alike]), target)
-    assert screen.best(np.full(count, True), 4)[0] >= weak.shape[1]  # each of them gains less than a weak one
+    first, *_ = screen.best(np.full(count, True), 4)
+    assert first >= weak.shape[1]  # each of them gains less than a weak one
+
+
+@pytest.mark.parametrize("kind", ["category", "number", "time"])
+def test_a_row_is_compared_with_those_that_share_a_key(kind):
+    """What tells is how far a number lies from its day's, and the days are words, numbers or times."""
+    random, count = np.random.default_rng(0), 6000
+    day = random.integers(0, 150, count)
+    days = {"category": np.char.add("d", day.astype(str)), "number": day / 4, "time": pd.Timestamp(2024, 1, 1)}[kind]
+    frame = pd.DataFrame({"price": 50 * random.normal(size=150)[day] + random.normal(size=count)})
+    frame["day"] = days + pd.to_timedelta(day, unit="D") if kind == "time" else days
+    frame["noise"] = random.normal(size=count)
+    mean = frame.groupby("day")["price"].transform("mean")
+    frame["y"] = (frame["price"] > mean).astype(int)
+    columns = (Column("price", "number"), Column("day", kind), Column("noise", "number"))
+    made = replace(dataset("binary"), columns=columns)
+    table = typed(frame, columns).assign(y=frame["y"])
+    encoder = fit_encoder(made, table)
+    first, *_ = telling_pairs(made, encoder, table, 4)
+    assert first.name == f"price less its mean by {'epoch_days of ' if kind == 'time' else ''}day"
+    plain = json.dumps(Encoder((*encoder.features, first)).to_json())
+    gap = Encoder.from_json(json.loads(plain)).encode(table)[:, -1]
+    np.testing.assert_allclose(gap, frame["price"] - mean, atol=1e-9)
+
+
+def test_a_value_that_few_rows_share_is_no_key():
+    random, number = np.random.default_rng(0), np.arange(6000)
+    frame = pd.DataFrame({"price": random.normal(size=6000), "few": number // 29})
+    frame["two"], frame["many"] = number % 2, number // 30
+    encoder = Encoder(tuple(Feature(name, name, "number") for name in frame))
+    made = candidates(dataset("binary"), encoder, frame, encoder.encode(frame[::3]), np.ones(4))
+    assert list(made.keys) == [3]
+
+
+def test_a_number_that_a_group_lacks_is_compared_with_that_of_all():
+    frame = pd.DataFrame({"price": [1.0, 3.0, np.nan, 8.0, 99.0], "day": [0.0, 0.0, 1.0, np.nan, 0.0]})
+    encoder = Encoder((Feature("price", "price", "number"), Feature("day", "day", "number")))
+    price, day = encoder.encode(frame).T
+    made, rows = Candidates(encoder, {0: price, 1: day}, {1: day}), np.array([True, True, True, True, False])
+    assert [f.name for f in made.features(rows)][-2:] == ["mean price by day", "price less its mean by day"]
+    asked = pd.DataFrame({"price": [1.0, 1.0, 1.0, 1.0], "day": [0.0, 1.0, 7.0, np.nan]})
+    np.testing.assert_allclose(made.encode(rows, asked)[:, -2:], [[2, -1], [4, -3], [4, -3], [4, -3]])

@@ -59,7 +59,7 @@ def test_each_category_against_the_rest_is_tried_only_where_there_are_categories
 
 
 def test_lists_by_feature_of_ones_own_leave_no_room_for_pairs():
-    assert LightGBM().most_pairs == 16
+    assert LightGBM().most_pairs == 24
     assert LightGBM(params={"feature_contri": [1, 1]}).most_pairs == 0
 
 

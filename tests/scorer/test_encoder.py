@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaflab.scorer.encoder import OPS, PAIRS, Encoder, Feature
+from leaflab.scorer.encoder import GROUPS, OPS, PAIRS, Encoder, Feature
 
 NUMBERS = pd.Series([1.0, -2.5, np.nan, 30.0])
 TEXTS = pd.Series(["red", "new", None, "red blue red"], dtype="str")
@@ -56,6 +56,22 @@ def test_quantiles_fall_between_zero_and_one():
 )
 def test_pairs(op, expected):
     np.testing.assert_array_equal(PAIRS[op](np.array([4.0, 3.0]), np.array([2.0, 0.0])), expected)
+
+
+@pytest.mark.parametrize(("by", "levels"), [(1, [0.0, 1.0]), (2, [-0.5, 4.0])])
+def test_a_group_has_a_usual_number_and_a_row_is_beyond_it(by, levels):
+    frame = pd.DataFrame({"x": NUMBERS, "kind": TEXTS, "key": [4.0, -0.5, np.nan, 0.0]})
+    state = {"of": 0, "by": by, "levels": levels, "values": [8.0, 7.0], "default": 0.5}
+    features = (
+        Feature("x", "x", "number"),
+        Feature("kind", "kind", "codes", {"levels": ["new", "red"]}, categorical=True),
+        Feature("key", "key", "number"),
+        *(Feature(op, "x", op, state) for op in GROUPS),
+    )
+    encoder = Encoder.from_json(json.loads(json.dumps(Encoder(features).to_json())))
+    usual, beyond = encoder.encode(frame)[:, 3:].T
+    np.testing.assert_array_equal(usual, [7, 8, 0.5, 0.5])
+    np.testing.assert_array_equal(beyond, [-6, -10.5, np.nan, 29.5])
 
 
 def test_a_matrix_has_a_column_a_feature():

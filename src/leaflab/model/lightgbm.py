@@ -40,15 +40,16 @@ class LightGBM(Model):
         max_rounds: the most boosting rounds of a booster.
         patience: rounds without improvement before a booster stops; "auto" waits longer at small learning rates.
         deterministic: the same trees whatever the number of threads; costs a few percent of speed.
-        pairs: the most features made of two numeric columns (sums, differences, products, ratios) that a trial may use;
-            there are none where they do not pay on held-out rows.
+        pairs: the most features made of two columns that a trial may use: sums, differences, products and ratios of
+            numbers, a number's mean in the rows that share another column's value, and how far a row is from it. There
+            are none where they do not pay on held-out rows.
     """
 
     params: dict[str, Any] = Field(default_factory=dict)
     max_rounds: Annotated[int, Field(ge=1)] = 5000
     patience: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     deterministic: bool = True
-    pairs: Annotated[int, Field(ge=0, le=200)] = 16
+    pairs: Annotated[int, Field(ge=0, le=200)] = 24
 
     def __post_init__(self) -> None:
         check(self.params)

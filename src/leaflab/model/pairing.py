@@ -1,4 +1,4 @@
-"""Features made of two numeric columns, which trees find only by many splits: sums, differences, products, ratios.
+"""Which features made of two columns are worth offering to a search.
 
 A screen keeps them few: the columns that tell most on a sample of the training rows are paired, and those pairs are
 kept that gain most beside everything else. It keeps none where that does not pay: pairs chosen on one half of the
@@ -9,19 +9,19 @@ without.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leaflab.model.candidates import candidates
 from leaflab.model.encoding import labels_of
 from leaflab.model.selection import small_booster
-from leaflab.scorer.encoder import Encoder, Feature
 
 if TYPE_CHECKING:
     import pandas as pd
     from lightgbm import Booster
 
+    from leaflab.scorer.encoder import Encoder, Feature
     from leaflab.values import Dataset
 
 __all__ = ["telling_pairs"]
@@ -29,15 +29,12 @@ __all__ = ["telling_pairs"]
 _ROWS = 10_000
 _CELLS = 2_000_000
 _FEWEST, _MOST = 2_000, 1_000_000
-_COLUMNS = 8
-_VALUES = 5
 _CLASSES = 30
 _BESIDE = 60
 _TREES, _TREES_AGAIN, _TREES_JUDGED = 60, 100, 300
 _SHARE = 0.5
 _COARSE: dict[str, Any] = {"max_bin": 63}
 _SURE = 2.0  # standard errors
-_SIGNS = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}
 
 
 def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most: int) -> tuple[Feature, ...]:
@@ -58,37 +55,29 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
         return ()
     random = np.random.default_rng(0)
     size = min(len(frame), _ROWS, _CELLS // max(1, len(encoder.features)))
-    sample = frame.iloc[np.sort(random.permutation(len(frame))[:size])]
+    rows = np.sort(random.permutation(len(frame))[:size])
+    sample = frame.iloc[rows]
     matrix, target = encoder.encode(sample), labels_of(dataset, sample).astype("float64")
     told = _learnt(matrix, target, dataset.outputs, encoder.categorical, _TREES).feature_importance("gain")
-    made = _pairs(_telling(dataset, encoder, matrix, told))
-    if not made:
+    made, everything = candidates(dataset, encoder, frame, matrix, told), np.full(len(frame), True)
+    features = made.features(everything)
+    if not features:
         return ()
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
     categorical = [place for place, column in enumerate(beside) if column in encoder.categorical]
-    screen = _Screen(dataset.outputs, categorical, matrix[:, beside], Encoder(made).encode(sample), target)
-    half = random.random(size) < 0.5
-    gained = np.concatenate([screen.gained(rows, most) for rows in (half, ~half)])
-    if gained.mean() > _SURE * gained.std() / np.sqrt(size):
-        return tuple(made[i] for i in screen.best(np.full(size, True), most))
+
+    def screen(learnt: np.ndarray) -> _Screen:
+        return _Screen(dataset.outputs, categorical, matrix[:, beside], made.encode(learnt, sample), target)
+
+    half, gained = random.random(size) < 0.5, []
+    for chosen_on in (half, ~half):
+        learnt = everything.copy()
+        learnt[rows[~chosen_on]] = False  # what judges took no part in the means either
+        gained.append(screen(learnt).gained(chosen_on, most))
+    gains = np.concatenate(gained)
+    if gains.mean() > _SURE * gains.std() / np.sqrt(size):
+        return tuple(features[i] for i in screen(everything).best(np.full(size, True), most))
     return ()
-
-
-def _telling(dataset: Dataset, encoder: Encoder, matrix: np.ndarray, told: np.ndarray) -> list[str]:
-    """The numeric columns of more than a few values that tell most by themselves."""
-    numbers = {c.name for c in dataset.columns if c.kind == "number"}
-    places = [i for i, f in enumerate(encoder.features) if f.column in numbers and f.op in ("number", "scaled")]
-    ranked = sorted((i for i in places if told[i] > 0), key=lambda i: -told[i])
-    varied = (i for i in ranked if len(np.unique(matrix[:, i])) > _VALUES)
-    return [encoder.features[i].column for i in islice(varied, _COLUMNS)]
-
-
-def _pairs(columns: list[str]) -> tuple[Feature, ...]:
-    return tuple(
-        Feature(f"{one} {sign} {other}", one, op, {"other": other})
-        for one, other in combinations(columns, 2)
-        for op, sign in _SIGNS.items()
-    )
 
 
 def _learnt(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["OPS", "PAIRS", "Encoder", "Feature"]
+__all__ = ["GROUPS", "OPS", "PAIRS", "Encoder", "Feature"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Feature:
     Args:
         name: the name people see (`month of time_hour`).
         column: the typed column it is made from.
-        op: the operation, a key of `OPS` or `PAIRS`.
+        op: the operation, a key of `OPS`, `PAIRS` or `GROUPS`.
         state: what the operation learnt on the training rows, as plain JSON ({"levels": ["AA", "UA"]}).
         categorical: whether its values are category codes (0, 1, …; NaN for missing or unseen).
     """
@@ -68,6 +68,8 @@ class Encoder:
                 other = frame[feature.state["other"]]
                 with np.errstate(over="ignore", invalid="ignore"):
                     matrix[:, position] = PAIRS[feature.op](_number(values, {}), _number(other, {}))
+            elif feature.op in GROUPS:
+                matrix[:, position] = GROUPS[feature.op](matrix, feature.state)
             elif feature.op == "word":
                 if feature.column not in counts:
                     counts[feature.column] = word_counts(values, feature.state["of"])
@@ -214,3 +216,18 @@ PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "difference": np.subtract,
 }
 """Operations of two numeric columns, the second named by `state["other"]`."""
+
+
+def _usual(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
+    """What training rows with a level of the key had of a number on average; `default` for a missing or unseen one."""
+    keys, levels = matrix[:, state["by"]], np.asarray(state["levels"])
+    places = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
+    return np.where(levels[places] == keys, np.asarray(state["values"])[places], state["default"])
+
+
+def _beyond(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
+    return np.asarray(matrix[:, state["of"]] - _usual(matrix, state))
+
+
+GROUPS: dict[str, Callable[[np.ndarray, Mapping[str, Any]], np.ndarray]] = {"usual": _usual, "beyond": _beyond}
+"""Operations of two earlier columns of the matrix: a number, at `state["of"]`, and a key, at `state["by"]`."""

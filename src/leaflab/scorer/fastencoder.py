@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .encoder import OPS, PAIRS, Encoder, Feature, word_counts
+from .encoder import GROUPS, OPS, PAIRS, Encoder, Feature, word_counts
 
 if TYPE_CHECKING:
     from .fast import Typed
@@ -47,7 +48,7 @@ class FastEncoder:
                 to.append(j)
                 buckets.append(feature.state["bucket"])
             else:
-                self._derived.append((j, feature))
+                self._derived.append((j, _ready(feature)))
         self.memos: dict[Any, dict[str | None, Any]] = {}
 
     def encode(self, typed: Typed) -> np.ndarray:
@@ -56,13 +57,15 @@ class FastEncoder:
         if self._to:
             matrix[:, self._to] = typed.numbers[self._from].T
         for j, feature in self._derived:
-            matrix[:, j] = self._feature(j, feature, typed)
+            matrix[:, j] = self._feature(j, feature, typed, matrix)
         for (column, size), (to, buckets) in self._words.items():
             counts = self._remembered((column, size), typed.others[column], partial(word_counts, buckets=size))
             matrix[:, to] = np.array(counts)[:, buckets]
         return matrix
 
-    def _feature(self, j: int, feature: Feature, typed: Typed) -> Any:
+    def _feature(self, j: int, feature: Feature, typed: Typed, matrix: np.ndarray) -> Any:
+        if feature.op in GROUPS:
+            return GROUPS[feature.op](matrix, feature.state)
         if feature.op in PAIRS:
             other = self._place[feature.state["other"]]
             with np.errstate(over="ignore", invalid="ignore"):
@@ -89,6 +92,14 @@ class FastEncoder:
             found = make(pd.Series(list(unknown), dtype="str"))
             memo.update(zip(unknown, found, strict=True))
         return [memo[text] for text in texts]
+
+
+def _ready(feature: Feature) -> Feature:
+    """What is looked up by number, as arrays once and for all."""
+    if feature.op not in GROUPS:
+        return feature
+    arrays = {name: np.asarray(feature.state[name]) for name in ("levels", "values")}
+    return replace(feature, state={**feature.state, **arrays})
 
 
 class _Numbers:
