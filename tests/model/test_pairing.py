@@ -118,4 +118,5 @@ def test_a_number_that_a_group_lacks_is_compared_with_that_of_all():
     made, rows = Candidates(encoder, {0: price, 1: day}, {1: day}), np.array([True, True, True, True, False])
     assert [f.name for f in made.features(rows)][-2:] == ["mean price by day", "price less its mean by day"]
     asked = pd.DataFrame({"price": [1.0, 1.0, 1.0, 1.0], "day": [0.0, 1.0, 7.0, np.nan]})
-    np.testing.assert_allclose(made.encode(rows, asked)[:, -2:], [[2, -1], [4, -3], [4, -3], [4, -3]])
+    found = Encoder(encoder.features + made.features(rows)).encode(asked)
+    np.testing.assert_allclose(found[:, -2:], [[2, -1], [4, -3], [4, -3], [4, -3]])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from leaflab.model.selection import distinct
 from leaflab.scorer.encoder import Encoder, Feature
 
 if TYPE_CHECKING:
@@ -47,11 +48,6 @@ class Candidates:
     def features(self, rows: np.ndarray) -> tuple[Feature, ...]:
         """All pairs, with what they learn of these training rows (a mask)."""
         return (*self._of_numbers(), *self._of_groups(rows))
-
-    def encode(self, rows: np.ndarray, frame: pd.DataFrame) -> np.ndarray:
-        """A frame's values of the pairs that these training rows make, shape (rows of the frame, pairs)."""
-        plain = self.encoder.features
-        return Encoder((*plain, *self.features(rows))).encode(frame)[:, len(plain) :]
 
     def _of_numbers(self) -> Iterator[Feature]:
         columns = [self.encoder.features[place].column for place in self.numbers]
@@ -89,17 +85,13 @@ def candidates(
     ranked = [int(place) for place in np.argsort(-told, kind="stable") if told[place] > 0]
     names = {c.name for c in dataset.columns if c.kind == "number"}
     read = [f.op in ("number", "scaled") and f.column in names for f in encoder.features]
-    varied = (place for place in ranked if read[place] and _distinct(sample[:, place]) > _VALUES)
+    varied = (place for place in ranked if read[place] and distinct(sample[:, place]) > _VALUES)
 
     def whole(places: Iterator[int]) -> Iterator[tuple[int, np.ndarray]]:
         return ((place, Encoder((encoder.features[place],)).encode(frame)[:, 0]) for place in places)
 
     most = min(_MOST_KEYS, len(frame) // _ROWS_OF_A_KEY)
     likely = (i for i in ranked if encoder.features[i].op in _KEYS)
-    likely = (i for i in likely if _FEWEST_KEYS <= _distinct(sample[:, i]) <= most)
-    keys = ((place, values) for place, values in whole(likely) if _distinct(values) <= most)
+    likely = (i for i in likely if _FEWEST_KEYS <= distinct(sample[:, i]) <= most)
+    keys = ((place, values) for place, values in whole(likely) if distinct(values) <= most)
     return Candidates(encoder, dict(islice(whole(varied), _COLUMNS)), dict(islice(keys, _COLUMNS)))
-
-
-def _distinct(values: np.ndarray) -> int:
-    return len(np.unique(values[~np.isnan(values)]))

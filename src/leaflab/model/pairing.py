@@ -16,12 +16,12 @@ import numpy as np
 from leaflab.model.candidates import candidates
 from leaflab.model.encoding import labels_of
 from leaflab.model.selection import small_booster
+from leaflab.scorer.encoder import Encoder, Feature
 
 if TYPE_CHECKING:
     import pandas as pd
     from lightgbm import Booster
 
-    from leaflab.scorer.encoder import Encoder, Feature
     from leaflab.values import Dataset
 
 __all__ = ["telling_pairs"]
@@ -60,23 +60,24 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     matrix, target = encoder.encode(sample), labels_of(dataset, sample).astype("float64")
     told = _learnt(matrix, target, dataset.outputs, encoder.categorical, _TREES).feature_importance("gain")
     made, everything = candidates(dataset, encoder, frame, matrix, told), np.full(len(frame), True)
-    features = made.features(everything)
-    if not features:
+    pairs = made.features(everything)
+    if not pairs:
         return ()
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
     categorical = [place for place, column in enumerate(beside) if column in encoder.categorical]
 
-    def screen(learnt: np.ndarray) -> _Screen:
-        return _Screen(dataset.outputs, categorical, matrix[:, beside], made.encode(learnt, sample), target)
+    def screen(features: tuple[Feature, ...]) -> _Screen:
+        values = Encoder(encoder.features + features).encode(sample, known=matrix)[:, matrix.shape[1] :]
+        return _Screen(dataset.outputs, categorical, matrix[:, beside], values, target)
 
     half, gained = random.random(size) < 0.5, []
     for chosen_on in (half, ~half):
         learnt = everything.copy()
         learnt[rows[~chosen_on]] = False  # what judges took no part in the means either
-        gained.append(screen(learnt).gained(chosen_on, most))
+        gained.append(screen(made.features(learnt)).gained(chosen_on, most))
     gains = np.concatenate(gained)
     if gains.mean() > _SURE * gains.std() / np.sqrt(size):
-        return tuple(features[i] for i in screen(everything).best(np.full(size, True), most))
+        return tuple(pairs[i] for i in screen(pairs).best(np.full(size, True), most))
     return ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from leaflab.model.selection import distinct
 
 if TYPE_CHECKING:
     from leaflab.model.base import Problem
@@ -55,7 +55,7 @@ def fine(problem: Problem) -> bool:
     rows = problem.matrix[:: max(1, len(problem.matrix) // _SAMPLE)]
     given = range(rows.shape[1] - problem.paired)
     numbers = (rows[:, i] for i in given if i not in problem.categorical)
-    return any(len(np.unique(column[~np.isnan(column)])) > _BINS for column in numbers)
+    return any(distinct(column) > _BINS for column in numbers)
 
 
 def needless(problem: Problem, bins: Any) -> bool:

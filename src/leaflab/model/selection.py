@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lightgbm import Booster
     from numpy.typing import NDArray
 
-__all__ = ["small_booster", "worth_keeping"]
+__all__ = ["distinct", "small_booster", "worth_keeping"]
 
 _ROWS, _ROUNDS, _SHUFFLES, _PATIENCE = 20_000, 60, 5, 10
 
@@ -41,6 +41,11 @@ def worth_keeping(
     kept = np.asarray(true > null)
     kept[int(np.argmax(true))] = True
     return kept
+
+
+def distinct(values: NDArray[np.float64]) -> int:
+    """How many values a column has, missing ones aside."""
+    return len(np.unique(values[~np.isnan(values)]))
 
 
 def small_booster(

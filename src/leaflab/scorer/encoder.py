@@ -58,11 +58,20 @@ class Encoder:
         """Positions of the features that hold category codes."""
         return [i for i, f in enumerate(self.features) if f.categorical]
 
-    def encode(self, frame: pd.DataFrame) -> np.ndarray:
-        """The matrix of a typed frame: float64, shape (rows, features), missing as NaN."""
+    def encode(self, frame: pd.DataFrame, known: np.ndarray | None = None) -> np.ndarray:
+        """The matrix of a typed frame: float64, shape (rows, features), missing as NaN.
+
+        Args:
+            frame: typed rows.
+            known: the matrix's first columns, where they have been made before.
+        """
         matrix = np.empty((len(frame), len(self.features)), dtype="float64")
+        made = 0
+        if known is not None:
+            made = known.shape[1]
+            matrix[:, :made] = known
         counts: dict[str, np.ndarray] = {}
-        for position, feature in enumerate(self.features):
+        for position, feature in enumerate(self.features[made:], made):
             values = frame[feature.column]
             if feature.op in PAIRS:
                 other = frame[feature.state["other"]]
