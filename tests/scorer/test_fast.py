@@ -40,6 +40,7 @@ FEATURES = (
     *(Feature(f"{part} of day", "day", "part", {"part": part}) for part in PARTS),
     Feature("epoch_days of code", "code", "part", {"part": "epoch_days"}),
     Feature("euro by n", "euro", "usual", {"of": 1, "by": 0, "levels": [-1, 2], "values": [3, 0.5], "default": 2}),
+    Feature("euro by town", "euro", "usual", {"of": 1, "by": 3, "levels": [0, 2], "values": [8, 9], "default": 0.1}),
     Feature("n less town's", "n", "beyond", {"of": 0, "by": 3, "levels": [0, 2], "values": [0.5, 0.1], "default": 0}),
 )
 

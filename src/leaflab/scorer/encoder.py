@@ -199,7 +199,7 @@ def _part(values: pd.Series[Any], state: Mapping[str, Any]) -> np.ndarray:
 
 
 def _ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.divide(one, other, out=np.full(len(one), np.nan), where=other != 0)
+    return np.divide(one, other, out=np.full(one.shape, np.nan), where=other != 0)
 
 
 OPS: dict[str, Callable[[pd.Series[Any], Mapping[str, Any]], np.ndarray]] = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .encoder import GROUPS, OPS, PAIRS, Encoder, Feature, word_counts
+from .fastpairs import FastGroups, FastPairs
 
 if TYPE_CHECKING:
     from .fast import Typed
@@ -38,6 +38,7 @@ class FastEncoder:
         self._to: list[int] = []
         self._from: list[int] = []
         self._derived: list[tuple[int, Feature]] = []
+        self._pairs, self._groups = FastPairs(place), FastGroups()
         self._words: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
         for j, feature in enumerate(encoder.features):
             if feature.op == "number" and feature.column in place:
@@ -47,8 +48,12 @@ class FastEncoder:
                 to, buckets = self._words.setdefault((feature.column, feature.state["of"]), ([], []))
                 to.append(j)
                 buckets.append(feature.state["bucket"])
+            elif feature.op in PAIRS:
+                self._pairs.add(j, feature)
+            elif feature.op in GROUPS:
+                self._groups.add(j, feature)
             else:
-                self._derived.append((j, _ready(feature)))
+                self._derived.append((j, feature))
         self.memos: dict[Any, dict[str | None, Any]] = {}
 
     def encode(self, typed: Typed) -> np.ndarray:
@@ -57,19 +62,15 @@ class FastEncoder:
         if self._to:
             matrix[:, self._to] = typed.numbers[self._from].T
         for j, feature in self._derived:
-            matrix[:, j] = self._feature(j, feature, typed, matrix)
+            matrix[:, j] = self._feature(j, feature, typed)
         for (column, size), (to, buckets) in self._words.items():
             counts = self._remembered((column, size), typed.others[column], partial(word_counts, buckets=size))
             matrix[:, to] = np.array(counts)[:, buckets]
+        self._pairs.fill(matrix, typed.numbers)
+        self._groups.fill(matrix)
         return matrix
 
-    def _feature(self, j: int, feature: Feature, typed: Typed, matrix: np.ndarray) -> Any:
-        if feature.op in GROUPS:
-            return GROUPS[feature.op](matrix, feature.state)
-        if feature.op in PAIRS:
-            other = self._place[feature.state["other"]]
-            with np.errstate(over="ignore", invalid="ignore"):
-                return PAIRS[feature.op](typed.numbers[self._place[feature.column]], typed.numbers[other])
+    def _feature(self, j: int, feature: Feature, typed: Typed) -> Any:
         operation = OPS[feature.op]
         if feature.column in self._place:
             numbers = typed.numbers[self._place[feature.column]]
@@ -92,14 +93,6 @@ class FastEncoder:
             found = make(pd.Series(list(unknown), dtype="str"))
             memo.update(zip(unknown, found, strict=True))
         return [memo[text] for text in texts]
-
-
-def _ready(feature: Feature) -> Feature:
-    """What is looked up by number, as arrays once and for all."""
-    if feature.op not in GROUPS:
-        return feature
-    arrays = {name: np.asarray(feature.state[name]) for name in ("levels", "values")}
-    return replace(feature, state={**feature.state, **arrays})
 
 
 class _Numbers:

@@ -1,0 +1,77 @@
+"""Features made of two columns, many at a time: those of one operation in one call, those of one key by one search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .encoder import PAIRS, Feature
+
+__all__ = ["FastGroups", "FastPairs"]
+
+
+class FastPairs:
+    """Features of two numeric columns.
+
+    Args:
+        place: name of a column to its row in the numbers that `fill` is given.
+    """
+
+    def __init__(self, place: Mapping[str, int]) -> None:
+        self._place = place
+        self._of: dict[str, tuple[list[int], list[int], list[int]]] = {}
+
+    def add(self, position: int, feature: Feature) -> None:
+        to, one, other = self._of.setdefault(feature.op, ([], [], []))
+        to.append(position)
+        one.append(self._place[feature.column])
+        other.append(self._place[feature.state["other"]])
+
+    def fill(self, matrix: np.ndarray, numbers: np.ndarray) -> None:
+        """Writes them, from numbers of shape (columns, rows)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for op, (to, one, other) in self._of.items():
+                matrix[:, to] = PAIRS[op](numbers[one], numbers[other]).T
+
+
+class FastGroups:
+    """Features of a number and a key: what is usual in a group, and what is beyond it."""
+
+    def __init__(self) -> None:
+        self._of: dict[Any, _Key] = {}
+
+    def add(self, position: int, feature: Feature) -> None:
+        state = feature.state
+        key = state["by"], tuple(state["levels"])
+        self._of.setdefault(key, _Key(*key)).add(position, feature)
+
+    def fill(self, matrix: np.ndarray) -> None:
+        """Writes them, from the columns of the matrix that they are made of."""
+        for key in self._of.values():
+            key.fill(matrix)
+
+
+class _Key:
+    """The features of one key and its levels."""
+
+    def __init__(self, by: int, levels: tuple[float, ...]) -> None:
+        self._by, self._levels = by, np.asarray(levels)
+        self._to: list[int] = []
+        self._from: list[int] = []
+        self._beyond: list[bool] = []
+        self._usual = np.empty((len(levels) + 1, 0))
+
+    def add(self, position: int, feature: Feature) -> None:
+        state = feature.state
+        self._to.append(position)
+        self._from.append(state["of"])
+        self._beyond.append(feature.op == "beyond")
+        self._usual = np.column_stack([self._usual, [*state["values"], state["default"]]])
+
+    def fill(self, matrix: np.ndarray) -> None:
+        keys, last = matrix[:, self._by], len(self._levels)
+        places = np.searchsorted(self._levels, keys).clip(max=last - 1)
+        usual = self._usual[np.where(self._levels[places] == keys, places, last)]
+        matrix[:, self._to] = np.where(self._beyond, matrix[:, self._from] - usual, usual)
