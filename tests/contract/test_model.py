@@ -10,6 +10,7 @@ import pytest
 from leaflab.door.compose import lab_for
 from leaflab.errors import ConfigError
 from leaflab.search.base import Fit
+from leaflab.search.space import distributions, reach
 from leaflab.search.validation import folds
 
 OPTIONS = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
@@ -71,10 +72,10 @@ def test_tiny_data_can_be_learnt(model, puzzle, tmp_path):
 
 def test_an_unknown_parameter_is_refused_by_name(model):
     with pytest.raises(ConfigError, match="num_leavs"):
-        model.check(["num_leavs"])
+        model.check({"num_leavs": [7]})
 
 
 def test_what_it_tries_first_it_knows(model, puzzle):
     for params in model.portfolio(puzzle()):
-        model.check(list(params))
-    model.check(list(model.space(puzzle(), {})))
+        model.check({name: [value] for name, value in params.items()})
+    model.check(reach(*distributions(model.space(puzzle(), {}))))

@@ -33,6 +33,20 @@ def test_a_parameter_of_the_model_is_fixed_as_its_configuration_says(home):
     assert lab.model.params["max_bin"] == 127
 
 
+@pytest.mark.parametrize(
+    ("word", "spec"),
+    [
+        ("search.space.boosting=[gbdt,dart]", {"boosting": ["gbdt", "dart"]}),
+        ("search.space.drop_rate.low=0.1", {"drop_rate": {"low": 0.1}}),
+        ("search.space={lambda_l1:0.5}", {"lambda_l1": 0.5}),
+    ],
+)
+def test_a_space_takes_any_parameter_beside_the_usual_ones(home, word, spec):
+    space = lab_for("sweep", ["source.path=a.csv", "dataset.target=y", word]).search.space
+    assert space.items() >= spec.items()
+    assert "num_leaves" in space
+
+
 @pytest.mark.parametrize("word", ["gate.floor.at_least.accuracy=0.9", "gate.floor.at_least={accuracy:0.9}"])
 def test_a_floor_takes_any_metric_beside_the_usual_ones(home, word):
     assert judged_by(home, word)["floor"].at_least == {"roc_auc": 0.5, "r2": 0.0, "accuracy": 0.9}

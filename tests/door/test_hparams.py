@@ -9,6 +9,7 @@ import pytest
 from leaflab.door.compose import lab_for
 from leaflab.door.hparams import expanded
 from leaflab.errors import ConfigError
+from leaflab.search.space import distributions, reach
 
 TEMPLATE = """\
 # @package _global_
@@ -134,4 +135,4 @@ def test_an_unknown_parameter_of_a_file_is_named(file, puzzle, home):
     file(PLAIN.replace("num_leaves", "model.num_leavs"))
     lab = searched("hparams_search=mine")
     with pytest.raises(ConfigError, match="`num_leavs` is no LightGBM parameter: did you mean num_leaves"):
-        lab.model.check(list(lab.search.space))
+        lab.model.check(reach(*distributions(lab.search.space)))

@@ -35,13 +35,13 @@ def test_lightgbm_refuses_to_change_what_belongs_to_the_bins(name):
 @pytest.mark.parametrize(("name", "near"), [("num_leavs", "num_leaves"), ("lerning_rate", "learning_rate")])
 def test_an_unknown_name_is_refused_with_the_nearest(name, near):
     with pytest.raises(ConfigError, match=f"`{name}` is no LightGBM parameter: did you mean {near}"):
-        check([name])
+        check({name: [1]})
 
 
 @pytest.mark.parametrize("name", ["n_estimators", "random_state", "metric", "num_threads"])
 def test_what_leaflab_sets_itself_says_where(name):
     with pytest.raises(ConfigError, match="is not set here: "):
-        check([name])
+        check({name: [1]})
 
 
 def test_parameters_are_told_apart_under_their_own_names():

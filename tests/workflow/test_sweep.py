@@ -154,17 +154,25 @@ def test_what_changes_results_is_another_sweep(project, words):
     assert sweep(lab()).sweep_id != sweep(lab(*words)).sweep_id
 
 
-def test_a_parameter_that_does_not_exist_is_refused_before_any_trial(project):
-    made = lab("+search.space.num_leavs=7")
-    with pytest.raises(ConfigError, match="`num_leavs` is no LightGBM parameter: did you mean num_leaves"):
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("search.space.num_leavs=7", "`num_leavs` is no LightGBM parameter: did you mean num_leaves"),
+        ("search.space.bagging_fraction.high=3", "`bagging_fraction` must be above 0 and at most 1, got 3"),
+        ("search.space.max_bin=[63,abc]", "`max_bin` must be a whole number, got 'abc'"),
+    ],
+)
+def test_what_no_trial_could_use_is_refused_before_any_trial(project, word, said):
+    made = lab(word)
+    with pytest.raises(ConfigError, match=said):
         sweep(made)
     assert runs(made, "trial") == []
 
 
 @pytest.mark.parametrize("name", ["dummy", "linear"])
 def test_a_baseline_may_be_swept_and_registered(project, name):
-    swept = sweep(lab(f"model={name}", "~model.max_rounds") if False else lab_for(
-        "sweep", [w for w in WORDS if "max_rounds" not in w] + ["executor=inline", f"model={name}"]))  # fmt: skip
+    words = [word for word in WORDS if "max_rounds" not in word]
+    swept = sweep(lab_for("sweep", [*words, "executor=inline", f"model={name}"]))
     assert swept.version.number == 1
 
 

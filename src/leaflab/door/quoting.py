@@ -14,7 +14,7 @@ _KEY = re.compile(rf"^(\+{{0,2}})({_WORDS})=(.*)$", re.DOTALL)
 _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns", "collect.partition_by",
           "search.objectives", "search.constraints")  # fmt: skip
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
-_OPEN = re.compile(r"^(?:gate\.floor\.at_(?:least|most)|model\.params)(?:\.|=\{)")
+_OPEN = re.compile(r"^(?:gate\.floor\.at_(?:least|most)|model\.params|search\.space)(?:\.|=\{)")
 _GROUPED = re.compile(r"^search\.(pruner|space)=([A-Za-z][\w,-]*)$")
 _TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
 

@@ -28,9 +28,9 @@ class Dummy(Model):
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
 
-    def check(self, params: Sequence[str]) -> None:
-        if params:
-            raise ConfigError(f"`{params[0]}`", "is no parameter of model=dummy, which has none")
+    def check(self, values: Mapping[str, Sequence[Any]]) -> None:
+        for name in values:
+            raise ConfigError(f"`{name}`", "is no parameter of model=dummy, which has none")
 
     def bench(self, problem: Problem, folds: Sequence[Fold], folder: Path, bins: str) -> Bench:
         from leaflab.model.binning import Store

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from leaflab.model.base import Fitted, Fold, Model, Problem
+from leaflab.model.limits import WHOLE
 from leaflab.model.meter import Meter
-from leaflab.model.parameters import DEFAULTS, WHOLE, canonical, check, divided, lightgbms
+from leaflab.model.parameters import DEFAULTS, canonical, check, divided, lightgbms
 from leaflab.model.portfolio import counts, needless, portfolio
 from leaflab.option import option
 
@@ -52,7 +53,7 @@ class LightGBM(Model):
     pairs: Annotated[int, Field(ge=0, le=200)] = 24
 
     def __post_init__(self) -> None:
-        check(self.params)
+        check({name: [value] for name, value in self.params.items()})
 
     @property
     def defaults(self) -> Mapping[str, Any]:
@@ -70,8 +71,8 @@ class LightGBM(Model):
         given = {**self.params, **params}
         return bool(given.get("extra_trees")) or any(given.get(share, 1.0) < 1.0 for share in _SHARES)
 
-    def check(self, params: Sequence[str]) -> None:
-        check(params)
+    def check(self, values: Mapping[str, Sequence[Any]]) -> None:
+        check(values)
 
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         left_out = set(self.params) | (set() if problem.categorical else _OF_CATEGORIES)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leaflab.errors import ConfigError
+from leaflab.model.limits import refuse
 
 __all__ = [
     "ALIASES",
@@ -15,7 +16,6 @@ __all__ = [
     "MORE",
     "NAMES",
     "OURS",
-    "WHOLE",
     "canonical",
     "check",
     "divided",
@@ -196,14 +196,6 @@ DEFAULTS: Mapping[str, Any] = {
     "pairs": False,
 }
 
-WHOLE = frozenset(name for name, value in DEFAULTS.items() if type(value) is int) | {
-    "bagging_freq",
-    "max_drop",
-    "min_data_per_group",
-    "num_grad_quant_bins",
-}
-"""Parameters that LightGBM takes only as whole numbers."""
-
 OURS: Mapping[str, str] = {
     "num_iterations": "rounds end by early stopping: set model.max_rounds",
     "early_stopping_round": "set model.patience",
@@ -221,17 +213,20 @@ def canonical(name: str) -> str:
     return ALIASES.get(name, name)
 
 
-def check(names: Iterable[str]) -> None:
-    """Refuses what LightGBM does not know, and what leaflab sets itself.
+def check(values: Mapping[str, Sequence[Any]]) -> None:
+    """Refuses what LightGBM does not know or does not take, and what leaflab sets itself.
+
+    Args:
+        values: parameters under any of their names, and the values each may take.
 
     Raises:
-        ConfigError: names the parameter and the nearest that exists, or where to set it instead.
+        ConfigError: names the parameter and the nearest that exists, where to set it instead, or what it must be.
 
-    >>> check(["num_leavs"])
+    >>> check({"num_leavs": [7]})
     Traceback (most recent call last):
     leaflab.errors.ConfigError: `num_leavs` is no LightGBM parameter: did you mean num_leaves?
     """
-    for name in names:
+    for name in values:
         known = canonical(name)
         if known in OURS:
             raise ConfigError(f"`{name}`", "is not set here", hint=OURS[known])
@@ -239,6 +234,7 @@ def check(names: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, sorted(NAMES | MORE | set(ALIASES)), n=1)
             hint = f"did you mean {near[0]}?" if near else "see LightGBM's list of parameters"
             raise ConfigError(f"`{name}`", "is no LightGBM parameter", hint=hint)
+    refuse({canonical(name): candidates for name, candidates in values.items()})
 
 
 def divided(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -107,8 +107,8 @@ class Session:
     def _study(self) -> Study:
         steps, whole = divided(self.search.space)
         searched = self.model.space(self.problem, whole)
-        self.model.check(list(searched))
         varying, fixed = space.distributions(searched)
+        self.model.check(space.reach(varying, fixed))
         self._varying = varying
         pruner = pruners.made(self.search.pruner, self.aims.several)
         self._racing = pruners.racing(pruner)

@@ -16,7 +16,7 @@ from leaflab.errors import ConfigError
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-__all__ = ["clamped", "distributions"]
+__all__ = ["clamped", "distributions", "reach"]
 
 _KEYS = frozenset({"low", "high", "log", "step", "type", "choices"})
 _CALL = re.compile(r"^\s*(\w+)\s*\((.*)\)\s*$", re.DOTALL)
@@ -41,6 +41,16 @@ def distributions(space: Mapping[str, Any]) -> tuple[dict[str, BaseDistribution]
         else:
             fixed[name] = spec
     return varying, fixed
+
+
+def reach(varying: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """The values a parameter may take: its choices, the ends of its range, or the one it has."""
+    from optuna.distributions import CategoricalDistribution
+
+    ends: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in fixed.items()}
+    for name, kind in varying.items():
+        ends[name] = tuple(kind.choices) if isinstance(kind, CategoricalDistribution) else (kind.low, kind.high)
+    return ends
 
 
 def _distribution(name: str, spec: Mapping[str, Any]) -> BaseDistribution:
