@@ -74,7 +74,7 @@ DATASETS |= {name: entry[1:] for name, entry in STRANGERS.items()}
 PEERS = {
     "leaflab": None,
     "defaults": None,
-    "tuner": None,
+    "tuner": ["optuna-integration", "lightgbm", "scikit-learn", "pandas", "pyarrow"],
     "optuna": None,
     "flaml": ["flaml[automl]", "lightgbm", "pyarrow"],
     "autogluon_gbm": ["autogluon.tabular[lightgbm]", "pyarrow"],

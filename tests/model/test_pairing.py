@@ -75,9 +75,25 @@ def test_many_pairs_that_tell_the_same_do_not_crowd_each_other_out():
     strong, weak = random.normal(size=count), random.normal(size=(count, 4))
     target = strong + 0.45 * weak.sum(axis=1) + random.normal(size=count) / 2
     alike = strong[:, None] + random.normal(size=(count, 24)) * 0.4
-    screen = _Screen(1, [], random.normal(size=(count, 1)), np.hstack([weak, alike]), target)
-    first, *_ = screen.best(np.full(count, True), 4)
+    screen = _Screen(1, [], random.normal(size=(count, 1)), np.hstack([weak, alike]), target, np.full(count, True))
+    first, *_ = screen.best(4, among=28)
     assert first >= weak.shape[1]  # each of them gains less than a weak one
+
+
+def test_pairs_of_numbers_are_offered_alone_where_groups_spoil_them():
+    """Six keys tell nothing, and the means of their groups are many."""
+    random, count = np.random.default_rng(4), 2500
+    frame = pd.DataFrame({name: random.normal(size=count) for name in ("a", "b")})
+    for key in range(6):
+        frame[f"key{key}"] = random.integers(0, 60, count).astype(float)
+    gap = frame["a"] - frame["b"]
+    frame["y"] = (0.4 * np.sign(gap) * (gap.abs() < 0.6) + random.normal(size=count) > 0).astype(int)
+    columns = tuple(Column(name, "number") for name in frame.columns.drop("y"))
+    made = replace(dataset("binary"), columns=columns)
+    table = typed(frame, columns).assign(y=frame["y"])
+    pairs = telling_pairs(made, fit_encoder(made, table), table, 24)
+    assert pairs
+    assert {pair.op for pair in pairs} <= set(PAIRS)
 
 
 @pytest.mark.parametrize("kind", ["category", "number", "time"])

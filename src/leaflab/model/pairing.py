@@ -2,13 +2,15 @@
 
 A screen keeps them few: the columns that tell most on a sample of the training rows are paired, and those pairs are
 kept that gain most beside everything else. It keeps none where that does not pay: pairs chosen on one half of the
-sample have to lower the loss on the other by more than chance. Where there are some, a search tries fits with them and
-without.
+sample have to lower the loss on the other by more than chance. Of all kinds, if need be of those of two numbers alone.
+Where there are some, a search tries fits with them and without.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 from leaflab.model.candidates import candidates
 from leaflab.model.encoding import labels_of
 from leaflab.model.selection import small_booster
-from leaflab.scorer.encoder import Encoder, Feature
+from leaflab.scorer.encoder import PAIRS, Encoder, Feature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,19 +68,26 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
     categorical = [place for place, column in enumerate(beside) if column in encoder.categorical]
 
-    def screen(features: tuple[Feature, ...]) -> _Screen:
+    def screen(features: tuple[Feature, ...], learning: np.ndarray) -> _Screen:
         values = Encoder(encoder.features + features).encode(sample, known=matrix)[:, matrix.shape[1] :]
-        return _Screen(dataset.outputs, categorical, matrix[:, beside], values, target)
+        return _Screen(dataset.outputs, categorical, matrix[:, beside], values, target, learning)
 
-    half, gained = random.random(size) < 0.5, []
-    for chosen_on in (half, ~half):
+    def of_half(half: np.ndarray) -> _Screen:
         learnt = everything.copy()
-        learnt[rows[~chosen_on]] = False  # what judges took no part in the means either
-        gained.append(screen(made.features(learnt)).gained(chosen_on, most))
-    gains = np.concatenate(gained)
-    if gains.mean() > _SURE * gains.std() / np.sqrt(size):
-        return tuple(pairs[i] for i in screen(pairs).best(np.full(size, True), most))
-    return ()
+        learnt[rows[~half]] = False  # what judges took no part in the means either
+        return screen(made.features(learnt), half)
+
+    half = random.random(size) < 0.5
+    with ThreadPoolExecutor(2) as threads:
+        halves = list(threads.map(of_half, (half, ~half)))
+
+        def pay(among: int) -> bool:
+            gains = np.concatenate(list(threads.map(lambda one: one.gained(most, among), halves)))
+            return bool(gains.mean() > _SURE * gains.std() / np.sqrt(size))
+
+        kinds = dict.fromkeys((len(pairs), sum(pair.op in PAIRS for pair in pairs)))
+        among = next((count for count in kinds if count and pay(count)), 0)
+    return tuple(pairs[i] for i in screen(pairs, np.full(size, True)).best(most, among)) if among else ()
 
 
 def _learnt(
@@ -91,44 +100,59 @@ def _learnt(
 
 @dataclass(frozen=True)
 class _Screen:
-    """A sample's columns that pairs stand beside, the pairs, and what small boosters learn from both."""
+    """A sample's columns that pairs stand beside, the pairs, and what small boosters learn from both.
+
+    Args:
+        outputs: 1 for regression, else the number of classes.
+        categorical: positions of category codes in `beside`.
+        beside, pairs: the columns, shape (rows, columns).
+        target: class codes or values.
+        learning: the rows that are learnt from (a mask).
+    """
 
     outputs: int
     categorical: list[int]
     beside: np.ndarray
     pairs: np.ndarray
     target: np.ndarray
+    learning: np.ndarray
 
-    def best(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """The pairs that gain most beside everything else on these rows (a mask), by their number.
+    def best(self, most: int, among: int) -> np.ndarray:
+        """Of the first so many pairs those that gain most beside everything else, by their number.
 
         In two passes: among all of them, pairs that tell the same share what they gain.
         """
-        likely = self._ranked(np.arange(self.pairs.shape[1]), rows, _TREES)[: 2 * most]
-        return self._ranked(likely, rows, _TREES_AGAIN)[:most]
+        likely = self._ranked(np.arange(among), _TREES)[: 2 * most]
+        return self._ranked(likely, _TREES_AGAIN)[:most]
 
-    def _ranked(self, pairs: np.ndarray, rows: np.ndarray, trees: int) -> np.ndarray:
+    def _ranked(self, pairs: np.ndarray, trees: int) -> np.ndarray:
         """Those of these pairs that gain anything, the most first."""
-        matrix = np.hstack([self.beside, self.pairs[:, pairs]])
-        told = self._learnt(matrix, rows, trees, feature_fraction=_SHARE).feature_importance("gain")
+        told = self._learnt(self._with(pairs), trees, feature_fraction=_SHARE).feature_importance("gain")
         told = told[self.beside.shape[1] :]
         ranked = np.argsort(-told, kind="stable")
         return pairs[ranked[told[ranked] > 0]]
 
-    def gained(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """By how much the best pairs of these rows lower the loss on each of the others."""
-        with_pairs = np.hstack([self.beside, self.pairs[:, self.best(rows, most)]])
-        return self._losses(self.beside, rows) - self._losses(with_pairs, rows)
+    def gained(self, most: int, among: int) -> np.ndarray:
+        """By how much the best of the first so many pairs lower the loss on each row that was not learnt from."""
+        return self._without - self._losses(self._with(self.best(most, among)))
 
-    def _losses(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    @cached_property
+    def _without(self) -> np.ndarray:
+        return self._losses(self.beside)
+
+    def _with(self, pairs: np.ndarray) -> np.ndarray:
+        return np.hstack([self.beside, self.pairs[:, pairs]])
+
+    def _losses(self, matrix: np.ndarray) -> np.ndarray:
         """Squared errors, or log losses, on the rows that were not learnt from."""
-        held, truth = matrix[~rows], self.target[~rows]
-        booster = self._learnt(matrix, rows, _TREES_JUDGED, held=(held, truth))
+        held, truth = matrix[~self.learning], self.target[~self.learning]
+        booster = self._learnt(matrix, _TREES_JUDGED, held=(held, truth))
         answers = np.asarray(booster.predict(held, num_threads=1))
         if self.outputs == 1:
             return np.asarray((answers - truth) ** 2)
         shares = np.column_stack([1 - answers, answers]) if self.outputs == 2 else answers
         return np.asarray(-np.log(np.maximum(shares[np.arange(len(truth)), truth.astype("int64")], 1e-15)))
 
-    def _learnt(self, matrix: np.ndarray, rows: np.ndarray, trees: int, **how: Any) -> Booster:
+    def _learnt(self, matrix: np.ndarray, trees: int, **how: Any) -> Booster:
+        rows = self.learning
         return _learnt(matrix[rows], self.target[rows], self.outputs, self.categorical, trees, **how)
