@@ -111,13 +111,25 @@ def test_a_final_model_that_was_garbled_or_lost_is_made_again_and_is_the_same(pr
     assert sweep(lab()).complete
 
 
-def test_a_trial_whose_model_a_power_cut_emptied_is_no_part_of_the_final_model(project):
+@pytest.mark.parametrize("left", [0, 0.5, 0.99])
+@pytest.mark.parametrize("name", ["booster-*", "scores-*"])
+def test_a_trial_whose_files_a_power_cut_cut_is_no_part_of_the_final_model(project, name, left):
     sweep(lab("search/pruner=none"))
-    for file in project.glob(".leaflab/sweeps/*/trials/000[0-4]/booster-*"):
-        os.truncate(file, 0)
+    for file in project.glob(f".leaflab/sweeps/*/trials/000[0-4]/{name}"):
+        os.truncate(file, int(left * file.stat().st_size))
     more = sweep(lab("search/pruner=none", "search.trials=7"))
     assert len(more.trials) == 7
     assert all(words.startswith(("trial 5 ", "trial 6 ")) for words in more.members)
+
+
+@pytest.mark.parametrize("word", ["search.validation=kfold", "search.pruner=rungs", "model=linear"])
+def test_whole_trials_of_an_earlier_command_keep_their_files(project, word):
+    table().rename(columns={"kind": "größe"}).to_csv(project / "table.csv", index=False)
+    words = [*WORDS[:2], "executor=inline", word]
+    sweep(lab_for("sweep", [*words, "search.trials=5"]))
+    trials = sweep(lab_for("sweep", [*words, "search.trials=6"])).trials
+    assert len(trials) == 6
+    assert all(trial.files for trial in trials if trial.state == "complete")
 
 
 def test_without_any_model_of_a_trial_the_way_out_is_told(project):

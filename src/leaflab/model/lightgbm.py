@@ -216,11 +216,11 @@ class Work:
         """Writes the booster as text; returns where its scores go."""
         folder = Path(self.job.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        text = booster.model_to_string(num_iteration=rounds)
+        text = booster.model_to_string(num_iteration=rounds).encode()
         self.bytes += len(text)
         name = "all" if number is None else str(number)
         self.models.append(folder / f"booster-{name}.txt")
-        self.models[-1].write_text(text, encoding="utf-8")
+        self.models[-1].write_bytes(text)
         return folder / f"scores-{name}.npy"
 
     def _keep(self, booster: Any, course: Course, number: int | None) -> None:

@@ -61,9 +61,9 @@ class PlainBench:
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         name = "all" if number is None else str(number)
-        text = json.dumps(predictor.to_json())
+        text = json.dumps(predictor.to_json()).encode()
         model, kept = folder / f"predictor-{name}.json", folder / f"scores-{name}.npy"
-        model.write_text(text, encoding="utf-8")
+        model.write_bytes(text)
         size = {"size_bytes": float(len(text))}
         if not len(valid):
             return Fitted("complete", None, facts={**meter.facts, **meter.totals, **size}, models=(model,))

@@ -11,6 +11,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from leaflab.errors import Interrupted, ModelError
 from leaflab.search import pruners, samplers, space
 from leaflab.search.again import Again
@@ -121,14 +123,14 @@ class Session:
         return study
 
     def _sound(self, trial: Trial) -> Trial:
-        """A trial of an earlier command, its files where the sweep lies now; without them where one is gone or empty,
+        """A trial of an earlier command, its files where the sweep lies now; without them where one is gone or cut off,
         as a power cut may leave it."""
         if trial.files is None:
             return trial
         folder = self.place.trial(trial.number)
-        files = list(folder.glob("*"))
-        kinds = {file.suffix for file in files}
-        whole = kinds - {".npy"} and (".npy" in kinds or not counts(trial)) and all(f.stat().st_size for f in files)
+        scores = sorted(folder.glob("*.npy"))
+        size = sum(file.stat().st_size for file in folder.glob("*") if file.suffix != ".npy")
+        whole = size == trial.facts.get("size_bytes") and (scores or not counts(trial)) and all(map(_loads, scores))
         return replace(trial, files=folder if whole else None)
 
     @cached_property
@@ -264,3 +266,12 @@ def _removed(path: Path) -> None:
         shutil.rmtree(path)
     elif path.exists():
         path.unlink()
+
+
+def _loads(file: Path) -> bool:
+    """Whether an array is all there."""
+    try:
+        np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
