@@ -96,11 +96,10 @@ def test_pairs_of_numbers_are_offered_alone_where_groups_spoil_them():
     assert {pair.op for pair in pairs} <= set(PAIRS)
 
 
-@pytest.mark.parametrize("kind", ["category", "number", "time"])
-def test_a_row_is_compared_with_those_that_share_a_key(kind):
-    """What tells is how far a number lies from its day's, and the days are words, numbers or times."""
+def daily(kind, **roles):
+    """A table whose target is how far a price lies from its day's; the days are words, numbers or times."""
     random, count = np.random.default_rng(0), 6000
-    day = random.integers(0, 150, count)
+    day = np.sort(random.integers(0, 150, count))
     days = {"category": np.char.add("d", day.astype(str)), "number": day / 4, "time": pd.Timestamp(2024, 1, 1)}[kind]
     frame = pd.DataFrame({"price": 50 * random.normal(size=150)[day] + random.normal(size=count)})
     frame["day"] = days + pd.to_timedelta(day, unit="D") if kind == "time" else days
@@ -108,14 +107,26 @@ def test_a_row_is_compared_with_those_that_share_a_key(kind):
     mean = frame.groupby("day")["price"].transform("mean")
     frame["y"] = (frame["price"] > mean).astype(int)
     columns = (Column("price", "number"), Column("day", kind), Column("noise", "number"))
-    made = replace(dataset("binary"), columns=columns)
-    table = typed(frame, columns).assign(y=frame["y"])
+    made = replace(dataset("binary"), columns=columns, roles=Roles(target="y", **roles))
+    return made, typed(frame, columns).assign(y=frame["y"]), mean
+
+
+@pytest.mark.parametrize("kind", ["category", "number", "time"])
+def test_a_row_is_compared_with_those_that_share_a_key(kind):
+    made, table, mean = daily(kind)
     encoder = fit_encoder(made, table)
     first, *_ = telling_pairs(made, encoder, table, 4)
     assert first.name == f"price less its mean by {'epoch_days of ' if kind == 'time' else ''}day"
     plain = json.dumps(Encoder((*encoder.features, first)).to_json())
     gap = Encoder.from_json(json.loads(plain)).encode(table)[:, -1]
-    np.testing.assert_allclose(gap, frame["price"] - mean, atol=1e-9)
+    np.testing.assert_allclose(gap, table["price"] - mean, atol=1e-9)
+
+
+@pytest.mark.parametrize(("kind", "role"), [("time", "time"), ("category", "group"), ("number", "group")])
+def test_a_key_that_later_rows_will_not_share_is_of_no_use(kind, role):
+    """Days to come, and groups to come, have no rows to be compared with yet."""
+    made, table, _ = daily(kind, **{role: "day"})
+    assert telling_pairs(made, fit_encoder(made, table), table, 4) == ()
 
 
 def test_a_value_that_few_rows_share_is_no_key():

@@ -49,7 +49,7 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     Args:
         dataset: its columns, target and constraints.
         encoder: the features there are already.
-        frame: the typed training rows.
+        frame: the typed training rows, in order of time where there is a time column.
         most: how many to keep.
     """
     many = dataset.outputs > _CLASSES or not _FEWEST <= len(frame) <= _MOST
@@ -77,7 +77,7 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
         learnt[rows[~half]] = False  # what judges took no part in the means either
         return screen(made.features(learnt), half)
 
-    half = random.random(size) < 0.5
+    half = _half(dataset, sample, random)
     with ThreadPoolExecutor(2) as threads:
         halves = list(threads.map(of_half, (half, ~half)))
 
@@ -88,6 +88,18 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
         kinds = dict.fromkeys((len(pairs), sum(pair.op in PAIRS for pair in pairs)))
         among = next((count for count in kinds if count and pay(count)), 0)
     return tuple(pairs[i] for i in screen(pairs, np.full(size, True)).best(most, among)) if among else ()
+
+
+def _half(dataset: Dataset, sample: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
+    """A mask of about half the rows. The other half is as strange to it as the rows that are scored later: later in time
+    where there is a time column, of other groups where there are groups."""
+    if dataset.roles.time:
+        return np.arange(len(sample)) < len(sample) // 2
+    if dataset.roles.group:
+        group = sample[dataset.roles.group].factorize()[0]
+        names = random.permutation(np.unique(group))
+        return np.isin(group, names[: len(names) // 2])
+    return random.random(len(sample)) < 0.5
 
 
 def _learnt(
