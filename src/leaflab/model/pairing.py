@@ -91,8 +91,9 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
 
 
 def _half(dataset: Dataset, sample: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
-    """A mask of about half the rows. The other half is as strange to it as the rows that are scored later: later in time
-    where there is a time column, of other groups where there are groups."""
+    """A mask of about half the rows. The others are as strange to them as the rows that are scored later will be: later
+    in time where there is a time column, of other groups where there are groups.
+    """
     if dataset.roles.time:
         return np.arange(len(sample)) < len(sample) // 2
     if dataset.roles.group:
