@@ -96,9 +96,9 @@ def test_pairs_of_numbers_are_offered_alone_where_groups_spoil_them():
     assert {pair.op for pair in pairs} <= set(PAIRS)
 
 
-def daily(kind, **roles):
+def daily(kind, count=6000, **roles):
     """A table whose target is how far a price lies from its day's; the days are words, numbers or times."""
-    random, count = np.random.default_rng(0), 6000
+    random = np.random.default_rng(0)
     day = np.sort(random.integers(0, 150, count))
     days = {"category": np.char.add("d", day.astype(str)), "number": day / 4, "time": pd.Timestamp(2024, 1, 1)}[kind]
     frame = pd.DataFrame({"price": 50 * random.normal(size=150)[day] + random.normal(size=count)})
@@ -125,7 +125,7 @@ def test_a_row_is_compared_with_those_that_share_a_key(kind):
 @pytest.mark.parametrize(("kind", "role"), [("time", "time"), ("category", "group"), ("number", "group")])
 def test_a_key_that_later_rows_will_not_share_is_of_no_use(kind, role):
     """Days to come, and groups to come, have no rows to be compared with yet."""
-    made, table, _ = daily(kind, **{role: "day"})
+    made, table, _ = daily(kind, count=16_000, **{role: "day"})  # more than are sampled
     assert telling_pairs(made, fit_encoder(made, table), table, 4) == ()
 
 

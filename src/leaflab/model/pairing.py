@@ -61,8 +61,8 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     sample = frame.iloc[rows]
     matrix, target = encoder.encode(sample), labels_of(dataset, sample).astype("float64")
     told = _learnt(matrix, target, dataset.outputs, encoder.categorical, _TREES).feature_importance("gain")
-    made, everything = candidates(dataset, encoder, frame, matrix, told), np.full(len(frame), True)
-    pairs = made.features(everything)
+    made = candidates(dataset, encoder, frame, matrix, told)
+    pairs = made.features(np.full(len(frame), True))
     if not pairs:
         return ()
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
@@ -72,14 +72,11 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
         values = Encoder(encoder.features + features).encode(sample, known=matrix)[:, matrix.shape[1] :]
         return _Screen(dataset.outputs, categorical, matrix[:, beside], values, target, learning)
 
-    def of_half(half: np.ndarray) -> _Screen:
-        learnt = everything.copy()
-        learnt[rows[~half]] = False  # what judges took no part in the means either
-        return screen(made.features(learnt), half)
+    def of_half(learning: np.ndarray) -> _Screen:
+        return screen(made.features(learning), learning[rows])  # what judges takes no part in the means either
 
-    half = _half(dataset, sample, random)
     with ThreadPoolExecutor(2) as threads:
-        halves = list(threads.map(of_half, (half, ~half)))
+        halves = list(threads.map(of_half, _halves(dataset, frame, rows, random)))
 
         def pay(among: int) -> bool:
             gains = np.concatenate(list(threads.map(lambda one: one.gained(most, among), halves)))
@@ -90,17 +87,26 @@ def telling_pairs(dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most:
     return tuple(pairs[i] for i in screen(pairs, np.full(size, True)).best(most, among)) if among else ()
 
 
-def _half(dataset: Dataset, sample: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
-    """A mask of about half the rows. The others are as strange to them as the rows that are scored later will be: later
-    in time where there is a time column, of other groups where there are groups.
+def _halves(
+    dataset: Dataset, frame: pd.DataFrame, rows: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows are learnt from (a mask), twice, so that each of the sample's `rows` is left out of one of them.
+
+    What is left out is as strange to the others as the rows that are scored later will be: later in time where there is
+    a time column, of other groups where there are groups.
     """
     if dataset.roles.time:
-        return np.arange(len(sample)) < len(sample) // 2
-    if dataset.roles.group:
-        group = sample[dataset.roles.group].factorize()[0]
+        half = np.arange(len(frame)) < rows[len(rows) // 2]
+    elif dataset.roles.group:
+        group = frame[dataset.roles.group].factorize()[0]
         names = random.permutation(np.unique(group))
-        return np.isin(group, names[: len(names) // 2])
-    return random.random(len(sample)) < 0.5
+        half = np.isin(group, names[: len(names) // 2])
+    else:
+        mine = random.random(len(rows)) < 0.5
+        one, other = np.full((2, len(frame)), True)
+        one[rows[~mine]] = other[rows[mine]] = False
+        return one, other
+    return half, ~half
 
 
 def _learnt(
