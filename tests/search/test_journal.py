@@ -17,8 +17,9 @@ from leaflab.values import Trial
 SPACE = {"x": optuna.distributions.FloatDistribution(0, 1)}
 
 
-def opened(folder, seed=0):
-    study = Study(Journal(folder / "journal.log"), "s", Objectives(LogLoss()), optuna.pruners.NopPruner())
+def opened(folder, seed=0, pruner=None):
+    pruner = pruner or optuna.pruners.NopPruner()
+    study = Study(Journal(folder / "journal.log"), "s", Objectives(LogLoss()), pruner)
     study.prepare(Random(), seed, SPACE, {"fixed": 1})
     return study
 
@@ -132,6 +133,20 @@ def test_a_flush_that_breaks_off_is_dropped_whole(tmp_path):
         assert file.read_bytes() == before
     file.write_bytes(flushed)
     assert len(opened(tmp_path).finished()) == 2
+
+
+def test_a_trial_whose_worker_was_lost_as_it_was_to_be_pruned_is_pruned_at_the_same_step(tmp_path):
+    """The worker may die between its report and the answer; the next one reports the same again."""
+    study = opened(tmp_path, pruner=optuna.pruners.PercentilePruner(50.0, n_startup_trials=2))
+    for _ in range(3):
+        number, params = study.ask()
+        assert [study.pruned(number, step, 0.1) for step in (1, 2)] == [False, False]
+        told(study, number, params)
+    number, _ = study.ask()
+    first = [study.pruned(number, 1, 0.05), study.pruned(number, 2, 0.9)]
+    assert [study.pruned(number, 1, 0.05), study.pruned(number, 2, 0.9)] == first
+    worse = study.ask()[0]
+    assert [study.pruned(worse, 1, 0.9) for _ in range(2)] == [True, True]
 
 
 def test_reports_of_a_trial_that_was_interrupted_are_forgotten(tmp_path):

@@ -56,7 +56,7 @@ class Study:
         )
         self._objectives = objectives
         self._asked: dict[int, optuna.Trial] = {}
-        self._steps: dict[int, int] = {}
+        self._verdicts: dict[int, dict[int, bool]] = {}
 
     def prepare(
         self,
@@ -130,18 +130,19 @@ class Study:
 
     def pruned(self, number: int, step: int, value: float) -> bool:
         """Reports a value and asks the pruner; configurations put first are seen to their end."""
-        trial = self._asked[number]
-        if step <= self._steps.get(number, -1):  # a trial that was started again on another worker
-            return False
-        self._steps[number] = step
-        trial.report(value, step)
-        told = trial.should_prune()  # asked of those too: halving pruners compare the others with them
-        return told and number >= self.recall("first", 0)
+        verdicts = self._verdicts.setdefault(number, {})
+        if step not in verdicts:  # else its worker was lost, and another one is where that one was
+            trial = self._asked[number]
+            trial.report(value, step)
+            told = trial.should_prune()  # asked of those too: halving pruners compare the others with them
+            verdicts[step] = told and number >= self.recall("first", 0)
+        return verdicts[step]
 
     def tell(self, *trials: Trial) -> None:
         """Finishes trials, and makes them survive a crash, all or none."""
         for trial in trials:
             asked = self._asked.pop(trial.number)
+            self._verdicts.pop(trial.number, None)
             asked.set_user_attr(_OUTCOME, plain_of(trial))
             state = _STATES[trial.state]
             for limit, excess in self._objectives.excesses(trial).items():
