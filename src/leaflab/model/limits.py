@@ -94,7 +94,7 @@ def _broken(name: str, value: Any) -> str:
     if name not in WHOLE and name not in LIMITS:
         return ""
     number = _number(value)
-    if name in WHOLE and (number is None or not float(number).is_integer() or "." in str(value)):
+    if name in WHOLE and (number is None or not number.is_integer() or "." in str(value)):
         return "a whole number"
     rule, holds = LIMITS.get(name, ("a number", lambda number: True))
     return rule if number is None or not holds(number) else ""

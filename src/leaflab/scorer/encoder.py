@@ -227,11 +227,16 @@ PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 """Operations of two numeric columns, the second named by `state["other"]`."""
 
 
+def places_of(keys: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Where each key stands among the sorted levels; the place after the last for a missing or unseen one."""
+    places = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
+    return np.where(levels[places] == keys, places, len(levels))
+
+
 def _usual(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
     """What training rows with a level of the key had of a number on average; `default` for a missing or unseen one."""
-    keys, levels = matrix[:, state["by"]], np.asarray(state["levels"])
-    places = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
-    return np.where(levels[places] == keys, np.asarray(state["values"])[places], state["default"])
+    places = places_of(matrix[:, state["by"]], np.asarray(state["levels"]))
+    return np.asarray([*state["values"], state["default"]])[places]
 
 
 def _beyond(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:

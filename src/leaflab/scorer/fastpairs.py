@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .encoder import PAIRS, Feature
+from .encoder import PAIRS, Feature, places_of
 
 __all__ = ["FastGroups", "FastPairs"]
 
@@ -45,7 +45,9 @@ class FastGroups:
     def add(self, position: int, feature: Feature) -> None:
         state = feature.state
         key = state["by"], tuple(state["levels"])
-        self._of.setdefault(key, _Key(*key)).add(position, feature)
+        if key not in self._of:
+            self._of[key] = _Key(*key)
+        self._of[key].add(position, feature)
 
     def fill(self, matrix: np.ndarray) -> None:
         """Writes them, from the columns of the matrix that they are made of."""
@@ -71,7 +73,5 @@ class _Key:
         self._usual = np.column_stack([self._usual, [*state["values"], state["default"]]])
 
     def fill(self, matrix: np.ndarray) -> None:
-        keys, last = matrix[:, self._by], len(self._levels)
-        places = np.searchsorted(self._levels, keys).clip(max=last - 1)
-        usual = self._usual[np.where(self._levels[places] == keys, places, last)]
+        usual = self._usual[places_of(matrix[:, self._by], self._levels)]
         matrix[:, self._to] = np.where(self._beyond, matrix[:, self._from] - usual, usual)
