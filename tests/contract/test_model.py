@@ -70,12 +70,12 @@ def test_tiny_data_can_be_learnt(model, puzzle, tmp_path):
     assert fitted(model, puzzle("multiclass", rows=30), tmp_path).value is not None
 
 
-def test_an_unknown_parameter_is_refused_by_name(model):
+def test_an_unknown_parameter_is_refused_by_name(model, puzzle):
     with pytest.raises(ConfigError, match="num_leavs"):
-        model.check({"num_leavs": [7]})
+        model.check(puzzle(), {"num_leavs": [7]})
 
 
 def test_what_it_tries_first_it_knows(model, puzzle):
     for params in model.portfolio(puzzle()):
-        model.check({name: [value] for name, value in params.items()})
-    model.check(reach(*distributions(model.space(puzzle(), {}))))
+        model.check(puzzle(), {name: [value] for name, value in params.items()})
+    model.check(puzzle(), reach(*distributions(model.space(puzzle(), {}))))

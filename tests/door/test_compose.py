@@ -72,3 +72,22 @@ def test_an_experiment_without_its_first_line_is_refused_and_not_passed_over(hom
 def test_a_group_that_is_given_no_name_is_refused(home, word, said):
     with pytest.raises(ConfigError, match=said):
         lab_for("sweep", ["dataset.target=y", "source.path=t.csv", "search.seconds=3", word])
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("model: null", "`model` has no such option, got 'null': choose from dummy"),
+        ("gate: null", "`gate` has no such option, got 'null': choose from"),
+        ("search/space: null", "`search/space` has no such option, got 'null'"),
+        ("model: nothing", "`model` has no such option, got 'nothing'"),
+        ("model: 7", "`experiment=mine` names an option by a number or a truth value: options are words"),
+        ("split: true", "`experiment=mine` names an option by a number or a truth value"),
+    ],
+)
+def test_an_experiment_that_chooses_no_option_is_refused(home, choice, said):
+    (home / "experiments").mkdir()
+    text = f"# @package _global_\ndefaults:\n  - override /{choice}\nsource: {{path: a.csv}}\ndataset: {{target: y}}\n"
+    (home / "experiments" / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        lab_for("sweep", ["experiment=mine"])

@@ -135,4 +135,4 @@ def test_an_unknown_parameter_of_a_file_is_named(file, puzzle, home):
     file(PLAIN.replace("num_leaves", "model.num_leavs"))
     lab = searched("hparams_search=mine")
     with pytest.raises(ConfigError, match="`num_leavs` is no LightGBM parameter: did you mean num_leaves"):
-        lab.model.check(reach(*distributions(lab.search.space)))
+        lab.model.check(puzzle(), reach(*distributions(lab.search.space)))

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from leaflab.errors import ConfigError
 from leaflab.metric.regression import Mae
 from leaflab.model.lightgbm import LightGBM
+from leaflab.model.limits import OBJECTIVES
 from leaflab.scorer.predictor import Boosters
 from leaflab.search.base import Fit
 from leaflab.search.pruners import Rungs
@@ -38,6 +40,48 @@ def test_scores_read_off_while_learning_are_those_of_the_kept_model(puzzle, tmp_
     result, (_, valid) = run(problem, tmp_path, params)
     answers = Boosters([result.models[0].read_text()]).predict(problem.matrix[np.sort(valid)])
     assert np.load(result.scores[0]) == pytest.approx(answers, rel=1e-6)  # linear trees learn from single precision
+
+
+@pytest.mark.parametrize(("task", "objective"), [(task, word) for task, words in OBJECTIVES.items() for word in words])
+def test_an_objective_answers_as_its_task_does(puzzle, tmp_path, task, objective):
+    problem = puzzle(task, rows=600)
+    problem = replace(problem, target=problem.target if task != "regression" else np.abs(problem.target) + 0.1)
+    result, (_, valid) = run(problem, tmp_path, {"objective": objective})
+    answers = Boosters([result.models[0].read_text()]).predict(problem.matrix[np.sort(valid)])
+    assert np.load(result.scores[0]) == pytest.approx(answers, rel=1e-9)
+    if task == "regression":
+        assert answers.shape == valid.shape
+        assert answers.min() > -1.0
+        assert answers.max() < 1.5 * problem.target.max()
+    else:
+        assert answers.sum(axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("task", "word", "near"),
+    [
+        ("regression", "hubber", "huber"),
+        ("binary", "multiclass", "binary"),
+        ("multiclass", "multiclassova", "multiclass"),
+    ],
+)
+def test_an_objective_of_no_use_to_the_task_is_refused(puzzle, task, word, near):
+    said = f"`objective` must be one for {task}, got '{word}': did you mean {near}"
+    with pytest.raises(ConfigError, match=said):
+        LightGBM().check(puzzle(task), {"objective": [word]})
+    with pytest.raises(ConfigError, match=said):
+        LightGBM(params={"objective": word}).check(puzzle(task), {})
+
+
+@pytest.mark.parametrize("spec", [["huber", "regression"], "choice(huber, regression)", "huber"])
+def test_objectives_that_a_space_names_are_searched(puzzle, spec):
+    assert LightGBM().space(puzzle("regression"), {"objective": spec}) == {"objective": spec}
+
+
+@pytest.mark.parametrize("spec", [["regression", "poisson"], "choice(regression, tweedie)"])
+def test_links_for_amounts_are_left_out_where_there_are_none(puzzle, spec):
+    assert LightGBM().space(puzzle("regression"), {"objective": spec}) == {}
+    assert LightGBM().space(puzzle("binary"), {"objective": spec}) == {}
 
 
 def test_a_metric_that_lightgbm_lacks_is_scored_alike(puzzle, tmp_path):

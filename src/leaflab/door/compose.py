@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from leaflab.door import searching
 from leaflab.door.hparams import expanded
 from leaflab.door.masking import masked, masked_override
-from leaflab.door.mistakes import explained, explained_value
+from leaflab.door.mistakes import explained, explained_value, no_option
 from leaflab.door.nearest import did_you_mean
 from leaflab.door.places import home, options, package_conf
 from leaflab.door.quoting import one_budget, quoted
@@ -51,6 +51,7 @@ def compose(verb: str, overrides: list[str], *, multirun: bool = False) -> DictC
     if "experiment" in config:
         name = OmegaConf.select(config, "hydra.runtime.choices.experiment")
         raise ConfigError(f"The experiment '{name}'", "must begin with the line `# @package _global_`")
+    _need_all(OmegaConf.select(config, "hydra.runtime.choices"))
     judge(plain, home())
     return config
 
@@ -94,6 +95,13 @@ def lab_for(verb: str, overrides: list[str]) -> Lab:
     """The Lab a verb would work with, for small commands and the Python API."""
     overrides = one_budget([quoted(o) for o in expanded(overrides)])
     return lab_from(compose(verb, overrides), verb, overrides)
+
+
+def _need_all(choices: Mapping[str, str | None]) -> None:
+    """An experiment may choose another option of a group, but none is no choice."""
+    for group, name in choices.items():
+        if name is None and group != "debug" and (package_conf() / group).is_dir():
+            raise no_option(group, "null")
 
 
 def _resolved(config: DictConfig, *, keep_environment: bool = False) -> dict[str, Any]:

@@ -13,16 +13,19 @@ from leaflab.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["explained", "explained_value"]
+__all__ = ["explained", "explained_value", "no_option"]
 
 
 def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
     """The sentence for a configuration that does not compose."""
     text = str(error)
     if option := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
-        return _no_option(*option.groups())
+        return no_option(*option.groups())
     if "Config group override must be" in text and (unnamed := _unnamed(overrides)):
-        return _no_option(*unnamed)
+        return no_option(*unnamed)
+    if "Unsupported item value in defaults" in text:
+        asked = next((o for o in overrides if o.startswith("experiment=")), verb)
+        return ConfigError(f"`{asked}`", "names an option by a number or a truth value", hint="options are words")
     if (key := re.search(r"(?:Could not override|Key) '([^']+)'", text)) or (
         key := re.search(r"full_key: (\S+)", text)
     ):
@@ -40,7 +43,8 @@ def _unnamed(overrides: list[str]) -> tuple[str, str] | None:
     return next(wrong, None)
 
 
-def _no_option(noun: str, name: str) -> ConfigError:
+def no_option(noun: str, name: str) -> ConfigError:
+    """The sentence for an option that a group lacks."""
     return ConfigError(f"`{noun}`", "has no such option", got=name, hint=did_you_mean(name, options(noun)))
 
 

@@ -46,8 +46,8 @@ class Model(ABC):
     def predictor(self, texts: Sequence[str], weights: Sequence[float]) -> Predictor:
         """The weighted average of fitted models, from the texts they were written as."""
 
-    def check(self, values: Mapping[str, Sequence[Any]]) -> None:  # noqa: B027 - a model may take anything
-        """Refuses parameters the model does not have, and values that they cannot take."""
+    def check(self, problem: Problem, values: Mapping[str, Sequence[Any]]) -> None:  # noqa: B027 - may take anything
+        """Refuses parameters the model does not have, and values that they cannot take, alone or for the problem."""
 
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is searched; a model may leave out what cannot matter, or have its own."""

@@ -28,7 +28,7 @@ class Dummy(Model):
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
 
-    def check(self, values: Mapping[str, Sequence[Any]]) -> None:
+    def check(self, problem: Problem, values: Mapping[str, Sequence[Any]]) -> None:
         for name in values:
             raise ConfigError(f"`{name}`", "is no parameter of model=dummy, which has none")
 

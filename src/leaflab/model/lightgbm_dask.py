@@ -17,8 +17,9 @@ from leaflab.errors import ModelError
 from leaflab.model import networked
 from leaflab.model.base import Fitted, Fold, Problem
 from leaflab.model.boosting import Course, Judge
-from leaflab.model.lightgbm import LightGBM, LightGBMBench, Work
+from leaflab.model.lightgbm import LightGBM
 from leaflab.model.parameters import lightgbms
+from leaflab.model.work import LightGBMBench, Work
 from leaflab.option import option
 
 if TYPE_CHECKING:

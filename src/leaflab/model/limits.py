@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from leaflab.errors import ConfigError
 
-__all__ = ["LIMITS", "SWITCHES", "WHOLE", "WORDS", "refuse"]
+__all__ = ["LIMITS", "OBJECTIVES", "SWITCHES", "WHOLE", "WORDS", "refuse", "refuse_objectives"]
 
 WHOLE = frozenset([
     "bagging_freq", "bagging_seed", "bin_construct_sample_cnt", "data_random_seed", "drop_seed", "extra_seed",
@@ -63,6 +64,17 @@ WORDS: Mapping[str, Sequence[str]] = {
 }
 """Parameters that are one of a few words."""
 
+OBJECTIVES: Mapping[str, Sequence[str]] = {
+    "binary": ("binary", "cross_entropy", "xentropy"),
+    "multiclass": ("multiclass", "softmax"),
+    "regression": (
+        "regression", "regression_l2", "l2", "mean_squared_error", "mse", "l2_root", "root_mean_squared_error", "rmse",
+        "regression_l1", "l1", "mean_absolute_error", "mae", "huber", "fair", "poisson", "quantile", "mape",
+        "mean_absolute_percentage_error", "gamma", "tweedie",
+    ),
+}  # fmt: skip
+"""Objectives by task whose answers are probabilities that sum to 1, or the target in its unit."""
+
 _ON_OR_OFF = {"true", "false", "+", "-"}
 
 
@@ -83,6 +95,19 @@ def refuse(values: Mapping[str, Sequence[Any]]) -> None:
         for value in candidates:
             if value is not None and (rule := _broken(name, value)):
                 raise ConfigError(f"`{name}`", f"must be {rule}", got=value)
+
+
+def refuse_objectives(task: str, objectives: Iterable[Any]) -> None:
+    """Refuses objectives that are unknown or of another task.
+
+    >>> refuse_objectives("regression", ["regression", "huber", "hubber"])
+    Traceback (most recent call last):
+    leaflab.errors.ConfigError: `objective` must be one for regression, got 'hubber': did you mean huber?
+    """
+    for objective in objectives:
+        if objective is not None and objective not in OBJECTIVES[task]:
+            near = difflib.get_close_matches(str(objective), OBJECTIVES[task], n=1) or OBJECTIVES[task][:1]
+            raise ConfigError("`objective`", f"must be one for {task}", got=objective, hint=f"did you mean {near[0]}?")
 
 
 def _broken(name: str, value: Any) -> str:

@@ -42,7 +42,7 @@ class Linear(Model):
     def space(self, problem: Problem, default: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"alpha": {"low": 1e-6, "high": 10.0, "log": True}}
 
-    def check(self, values: Mapping[str, Sequence[Any]]) -> None:
+    def check(self, problem: Problem, values: Mapping[str, Sequence[Any]]) -> None:
         for name in values:
             if name != "alpha":
                 raise ConfigError(f"`{name}`", "is no parameter of model=linear", hint="it has alpha")

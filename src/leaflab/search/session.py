@@ -110,7 +110,7 @@ class Session:
         steps, whole = divided(self.search.space)
         searched = self.model.space(self.problem, whole)
         varying, fixed = space.distributions(searched)
-        self.model.check(space.reach(varying, fixed))
+        self.model.check(self.problem, space.reach(varying, fixed))
         self._varying = varying
         pruner = pruners.made(self.search.pruner, self.aims.several)
         self._racing = pruners.racing(pruner)
