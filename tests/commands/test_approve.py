@@ -28,6 +28,7 @@ def test_a_pending_version_becomes_champion_by_a_humans_word(waiting, capsys):
     assert main(["approve", "toy", "1", "--why", "looked at the report"]) == 0
     assert champion(waiting) == 1
     assert main(["champion", "toy"]) == 0
+    assert main(["champion", "name=toy"]) == 0  # as after a verb
     assert "approved by" in capsys.readouterr().out
     assert main(["approve", "toy", "1", "--why", "again"]) == 2
 

@@ -35,6 +35,8 @@ def value_of(argument: str, *, multirun: bool = False) -> object:
         ("source.path=/data/a b/c=d.csv", "/data/a b/c=d.csv"),
         ("source.url=sqlite:///x.db?mode=ro", "sqlite:///x.db?mode=ro"),
         ("input=C:\\data\\new", "C:\\data\\new"),
+        ("name=Prüfung 3", "Prüfung 3"),
+        ("tracking.uri=http://münchen:5000/ü", "http://münchen:5000/ü"),
         ("promote.why=0.5% better, so far", "0.5% better, so far"),
         ("search.seconds=60", 60),
     ],

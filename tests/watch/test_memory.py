@@ -15,7 +15,7 @@ from leaflab.errors import ConfigError
 from leaflab.watch.alarms import Alarm, acknowledged, merged, raised
 from leaflab.watch.impact import impacts
 from leaflab.watch.look import Known
-from leaflab.watch.policy import decide, seconds_of
+from leaflab.watch.policy import decide
 from leaflab.watch.seasons import phases
 from leaflab.watch.signals import signals
 from leaflab.watch.trend import shape
@@ -99,12 +99,6 @@ def test_policies(policy: str, alarms: list[Alarm], since: float | None, budget:
 
 def test_a_gain_too_small_is_not_worth_the_training() -> None:
     assert not decide("budgeted", [ALARM], drop=0.001, since=None, every=0, budget=None).retrain
-
-
-def test_spans() -> None:
-    assert [seconds_of("k", text) for text in ("90s", "1h", "2w", None)] == [90, 3600, 1209600, None]
-    with pytest.raises(ConfigError, match=r"`monitor\.every` must be a span of time"):
-        seconds_of("monitor.every", "soon")
 
 
 def test_phases_of_seasons() -> None:

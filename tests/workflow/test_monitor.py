@@ -153,8 +153,8 @@ def test_bad_input_gets_a_sentence(watched, bench, caplog):
         watched(current="inferences")
     with pytest.raises(DataError, match="has none of the columns"):
         watched(pd.DataFrame({"other": [1, 2]}))
-    with pytest.raises(ConfigError, match=r"`monitor\.every` must be a span of time"):
-        watched(rows(1), watch=True, every="soon")
+    with pytest.raises(ConfigError, match=r"`monitor\.every` must be a span above 0"):
+        watched(rows(1), watch=True, every="0s")
     nothing = replace(watched.lab, name="nobody", current="x.csv")
     with pytest.raises(ModelError, match="'nobody'"):
         monitor(nothing)

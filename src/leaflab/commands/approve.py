@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from leaflab.values import typed
+
 __all__ = ["command"]
 
 
@@ -26,7 +28,7 @@ def command(name: str, version: int, why: str) -> int:
     with opened(lab.tracking, lab.name, lab.folder) as ledger:
         champion = holder(lab, ledger)
         judged = next((e for e in reversed(ledger.entries()) if e.version == version), None)
-        again = f"`leaflab promote name={name} promote.version={version} promote.approve=manual`"
+        again = f"`{typed('promote', name, f'promote.version={version}', 'promote.approve=manual')}`"
         found = lab.tracking.registry.version(name, number=version)
         if judged is None or judged.outcome != "pending" or found is None:
             said = f"is {judged.outcome}" if judged else "was never judged"

@@ -7,6 +7,8 @@ import time
 
 import click
 
+from leaflab.values import typed
+
 __all__ = ["command"]
 
 
@@ -27,7 +29,7 @@ def command(name: str, at: str | None, as_json: bool) -> int:
         entry = champion_at(ledger.entries(), at_moment)
     if entry is None or entry.champion is None:
         asked = f"had no champion at {at}" if at else "has no champion yet"
-        raise ModelError(f"'{name}'", asked, hint=f"run `leaflab promote name={name}` first" if not at else "")
+        raise ModelError(f"'{name}'", asked, hint=f"run `{typed('promote', name)}` first" if not at else "")
     version = lab.tracking.registry.version(name, number=entry.champion)
     if as_json:
         click.echo(json.dumps({**entry.plain(), "run_id": entry.run_id, "name": name}, ensure_ascii=False))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from leaflab.values import typed
+
 if TYPE_CHECKING:
     from leaflab.workflow.ledger import Entry
 
@@ -40,7 +42,7 @@ def command(name: str, as_json: bool, junit_file: str | None, markdown: bool) ->
         plain = [{**e.plain(), "hash": e.hash, "run_id": e.run_id} for e in entries]
         click.echo(json.dumps(plain, ensure_ascii=False, indent=1))
     elif not entries:
-        click.echo(f"'{name}' was never judged: run `leaflab promote name={name}`.")
+        click.echo(f"'{name}' was never judged: run `{typed('promote', name)}`.")
     else:
         for entry in entries:
             click.echo(_line(entry))

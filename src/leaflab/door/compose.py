@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def compose(verb: str, overrides: list[str], *, multirun: bool = False) -> DictC
         name = OmegaConf.select(config, "hydra.runtime.choices.experiment")
         raise ConfigError(f"The experiment '{name}'", "must begin with the line `# @package _global_`")
     _need_all(OmegaConf.select(config, "hydra.runtime.choices"))
+    if not OmegaConf.is_dict(config.dataset):
+        raise ConfigError("`dataset`", "must be a mapping", got=config.dataset, hint="set its keys: dataset.target=y")
     judge(plain, home())
     return config
 
@@ -67,8 +70,11 @@ def lab_from(config: DictConfig, verb: str, overrides: list[str]) -> Lab:
     plain.pop("hydra", None)
     for part in ("sampler", "pruner"):
         _made_anew(plain["search"].get(part))
+    for noun in ("gate", "drift"):
+        plain[noun] = _chosen(noun, plain.get(noun) or {})
+    if not plain["gate"]:
+        raise ConfigError("`gate`", "must name a gate", hint="promote.force=true promote.why=… does without judgement")
     rooms = {key: _built(key, node) for key, node in plain.items()}
-    rooms["gate"] = {name: gate for name, gate in rooms["gate"].items() if not isinstance(gate, int | float | str)}
     if not isinstance(plain["seed"], int) or isinstance(plain["seed"], bool) or plain["seed"] < 0:
         raise ConfigError("`seed`", "must be a whole number, 0 or more", got=plain["seed"])
     _check_names(rooms)
@@ -141,11 +147,23 @@ def _built(key: str, node: Any) -> Any:
         cause = _cause(error)
         if isinstance(cause, LeaflabError):
             raise cause from None
+        if inner := re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE):  # a record within the record
+            key, node = f"{key}.{inner[1]}", reduce(lambda outer, name: outer[name], inner[1].split("."), node)
         if isinstance(cause, ValidationError):
             raise explained_value(key, node, cause) from None
         if isinstance(cause, TypeError):
             raise ConfigError(f"`{key}`", f"cannot be built ({cause})") from None
         raise
+
+
+def _chosen(noun: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a noun that takes several, without what they share; none can be set to something else."""
+    for name, settings in node.items():
+        if name in options(noun) and not isinstance(settings, Mapping):
+            asked = ",".join(other for other in node if other in options(noun) and other != name)
+            raise ConfigError(f"`{noun}.{name}`", "has settings, and no value of its own", got=settings,
+                              hint=f"to do without it, {noun}=[{asked}]")  # fmt: skip
+    return {name: settings for name, settings in node.items() if isinstance(settings, Mapping)}
 
 
 def _made_anew(node: Any) -> None:

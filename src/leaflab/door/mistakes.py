@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["explained", "explained_value", "no_option"]
 
+_KINDS = {
+    "string": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list",
+    "tuple": "a list", "dict": "a mapping", "string_too_short": "some text",
+}  # fmt: skip
+"""What pydantic calls the kinds of values, and people do."""
+
 
 def explained(error: Exception, verb: str, overrides: list[str]) -> ConfigError:
     """The sentence for a configuration that does not compose."""
@@ -98,7 +104,7 @@ def _defaults(verb: str) -> Mapping[str, Any]:
 def explained_value(key: str, node: Mapping[str, Any], error: ValidationError) -> ConfigError:
     """The sentence for a value an option refuses; all others follow once this one is right."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "value"
+    place = ".".join(map(str, _place(node, first["loc"]))) or "value"
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         inner = first["loc"][:-1]
         known = [name for name in _inside(node, inner) if name != first["loc"][-1]] if inner else _fields_of(node)
@@ -107,10 +113,22 @@ def explained_value(key: str, node: Mapping[str, Any], error: ValidationError) -
         return ConfigError(f"`{key}.{place}`", "is an unknown key", hint=hint)
     if first["type"] in ("missing", "missing_argument"):
         return ConfigError(f"`{key}.{place}`", "is not set")
+    if kind := _KINDS.get(re.sub(r"_(type|parsing|parsing_size|from_float)$", "", first["type"])):
+        return ConfigError(f"`{key}.{place}`", f"must be {kind}", got=first.get("input"))
     rule = re.sub(r"^(Input|Value) (should|must) be", "must be", first["msg"])
     rule = re.sub(r"^Value error, ", "", rule)
     rule = re.sub(r"^(Input|Value)\b", "", rule).strip()
     return ConfigError(f"`{key}.{place}`", rule, got=first.get("input"))
+
+
+def _place(node: Any, place: Sequence[Any]) -> list[Any]:
+    """Where a value stands, without the names of the kinds that were tried on it."""
+    at = []
+    for part in place:
+        if isinstance(node, Mapping) or (isinstance(node, list) and isinstance(part, int)):
+            at.append(part)
+            node = node.get(part) if isinstance(node, Mapping) else dict(enumerate(node)).get(part)
+    return at
 
 
 def _inside(node: Any, place: Sequence[object]) -> list[str]:

@@ -11,6 +11,8 @@ _WORDS = (
     r"|search\.(?:objectives|constraints)"
 )
 _KEY = re.compile(rf"^(\+{{0,2}})({_WORDS})=(.*)$", re.DOTALL)
+_FOREIGN = re.compile(r"^(\+{0,2})([\w./@]+)=((?=.*[^\x00-\x7f])[^()\[\]{}'\"$]+)$", re.DOTALL)
+"""Letters that Hydra's grammar does not know: a whole value of them."""
 _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source.columns", "collect.partition_by",
           "search.objectives", "search.constraints")  # fmt: skip
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
@@ -34,6 +36,8 @@ def quoted(argument: str, *, multirun: bool = False) -> str:
     "search.constraints='latency_ms <= 5'"
     >>> quoted("search.seconds=60")
     'search.seconds=60'
+    >>> quoted("name=prüfung")
+    "name='prüfung'"
     >>> quoted("gate.floor.at_least.accuracy=0.9")  # any metric, listed in the configuration or not
     '++gate.floor.at_least.accuracy=0.9'
     >>> quoted("search.pruner=asha")  # an option of its own
@@ -43,7 +47,7 @@ def quoted(argument: str, *, multirun: bool = False) -> str:
         return f"search/{grouped[1]}={grouped[2]}"
     if _OPEN.match(argument):
         return f"++{argument}"
-    match = _KEY.match(argument)
+    match = _KEY.match(argument) or _FOREIGN.match(argument)
     if not match:
         return argument
     plus, key, value = match.groups()

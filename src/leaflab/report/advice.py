@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from leaflab.values import typed
+
 if TYPE_CHECKING:
     from leaflab.report.assess import Assessment
 
@@ -76,7 +78,7 @@ def _calibration(found: Assessment, name: str) -> Iterator[Advice]:
         gain = 1 - found.recalibrated[kind] / now
         if kind != "now":
             say = f"probabilities are off: {kind} recalibration lowers the validation loss by {gain:.1%}"
-            yield Advice(gain, say, f"leaflab evaluate name={name} evaluate.recalibrate={kind}")
+            yield Advice(gain, say, typed("evaluate", name, f"evaluate.recalibrate={kind}"))
 
 
 def _curve(found: Assessment, facts: Mapping[str, Any]) -> Iterator[Advice]:
@@ -102,4 +104,6 @@ def _search(name: str, facts: Mapping[str, Any]) -> Iterator[Advice]:
     suspects = facts.get("suspect_labels", 0)
     if suspects:
         share = suspects / max(1, facts.get("rows", 1))
-        yield Advice(share, f"{suspects:,} labels look wrong", f"leaflab truth {name} # the list to review")
+        yield Advice(
+            share, f"{suspects:,} labels look wrong", f"leaflab truth {shlex.quote(name)} # the list to review"
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from leaflab.serve.live import Live
+from leaflab.values import typed
 
 if TYPE_CHECKING:
     from leaflab.tracking.base import Registry
@@ -80,7 +81,7 @@ class Follower:
     def _follow(self, post: _Post, version: Version | None) -> None:
         if version is None:
             if post.live is None:
-                hint = f": run `leaflab promote name={self.name}` first" if post.alias == "champion" else ""
+                hint = f": run `{typed('promote', self.name)}` first" if post.alias == "champion" else ""
                 self._tell(post, f"'{self.name}' has no {post.alias} yet{hint}.")
             else:
                 self._tell(post, f"'{self.name}' has no {post.alias} any more; {self._staying(post)}.")

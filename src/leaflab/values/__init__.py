@@ -5,7 +5,7 @@ from __future__ import annotations
 from leaflab.values.data import PARTS, ROW_ID, Dataset, Part, Raw, Roles, Task, roles_key
 from leaflab.values.items import Artifact, Input, Item, Metric, Model, Param, Tag
 from leaflab.values.models import Evidence, Judged, Seeds, State, Trial, Verdict, Version
-from leaflab.values.shown import Shown
+from leaflab.values.shown import Shown, typed
 
 __all__ = [
     "PARTS",
@@ -31,4 +31,5 @@ __all__ = [
     "Verdict",
     "Version",
     "roles_key",
+    "typed",
 ]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from leaflab.errors import ConfigError
-
 if TYPE_CHECKING:
     from leaflab.watch.alarms import Alarm
 
-__all__ = ["Decision", "Policy", "decide", "seconds_of"]
+__all__ = ["Decision", "Policy", "decide"]
 
 Policy = Literal["never", "on_alarm", "schedule", "budgeted"]
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _CALLING = ("performance", "concept", "labels", "prediction", "data")
 
 
@@ -26,27 +22,6 @@ class Decision:
     retrain: bool
     why: str
     expected_gain: float = 0.0
-
-
-def seconds_of(key: str, text: str | None) -> float | None:
-    """Seconds of a span: `90s`, `30m`, `1h`, `7d`, `2w`.
-
-    Raises:
-        ConfigError: it is no span.
-
-    >>> seconds_of("monitor.every", "1.5h")
-    5400.0
-    """
-    if text is None:
-        return None
-    number, unit = text[:-1], text[-1:]
-    try:
-        span = float(number) * _UNITS[unit]
-    except (KeyError, ValueError):
-        span = math.nan
-    if not 0 <= span < math.inf:
-        raise ConfigError(f"`{key}`", "must be a span of time such as 30m, 1h or 7d", got=text)
-    return span
 
 
 def decide(

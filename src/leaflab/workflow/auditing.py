@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from leaflab.errors import LeaflabError, TrackingError
+from leaflab.values import typed
 from leaflab.workflow.judging import new_entry
 from leaflab.workflow.ledger import BROKEN, CHAMPION, Ledger, opened, promotion_of
 
@@ -67,7 +68,7 @@ def _alias(ledger: Ledger, entries: list[Entry]) -> Iterator[Finding]:
         )
         yield Finding(name, "alias", sentence, known)
     elif now and promotion_of(entries, now) is None:
-        way = f"`leaflab promote name={name} promote.version={now}` judges it"
+        way = f"`{typed('promote', name, f'promote.version={now}')}` judges it"
         yield Finding(name, "record", f"'{name}' has version {now} as champion, and no ledger says why: {way}.")
     numbers = {version.number for version in registry.versions(name)}
     for gone in sorted({e.champion for e in entries if e.champion} - numbers):

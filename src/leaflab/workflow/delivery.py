@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from leaflab.errors import ConfigError, ModelError
 from leaflab.identity import fold
 from leaflab.tracking.base import RunSpec
-from leaflab.values import Metric, Model
+from leaflab.values import Metric, Model, typed
 from leaflab.workflow.judging import holder, new_entry
 from leaflab.workflow.ledger import opened, promotion_of
 from leaflab.workflow.promoted import Promoted
@@ -35,12 +35,12 @@ def deliver(lab: Lab, source: Ledger, champion: Version | None) -> Promoted:
         CheckFailed: somebody moved the alias there without a record.
     """
     if champion is None:
-        hint = f"run `leaflab promote name={lab.name}` first"
+        hint = f"run `{typed('promote', lab.name)}` first"
         raise ModelError(f"'{lab.name}'", "has no champion to copy", hint=hint)
     tracking, name = _target(lab)
     judged = promotion_of(source.entries(), champion.number)
     if judged is None:
-        hint = f"judge it first: `leaflab promote name={lab.name} promote.version={champion.number}`"
+        hint = f"judge it first: `{typed('promote', lab.name, f'promote.version={champion.number}')}`"
         raise ModelError(str(champion), "has no record in the ledger", hint=hint)
     with opened(tracking, name, lab.folder) as ledger:
         standing = holder(lab, ledger)

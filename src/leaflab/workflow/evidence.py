@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leaflab.errors import DataError, ModelError
 from leaflab.identity import fold
 from leaflab.metric.all import score_all
-from leaflab.values import ROW_ID, Judged
+from leaflab.values import ROW_ID, Judged, typed
 from leaflab.workflow.ledger import CHALLENGER, CHAMPION
 from leaflab.workflow.prepare import load_dataset
 
@@ -67,9 +67,8 @@ def asked_version(lab: Lab, alias: str, number: int | None) -> Version:
         return found
     known = [v.number for v in registry.versions(lab.name)]
     if not known:
-        raise ModelError(
-            f"'{lab.name}'", "has no registered model yet", hint=f"run `leaflab sweep name={lab.name}` first"
-        )
+        hint = f"run `{typed('sweep', lab.name)}` first"
+        raise ModelError(f"'{lab.name}'", "has no registered model yet", hint=hint)
     if number:
         raise ModelError(f"'{lab.name}'", f"has no version {number}", hint=f"it has {', '.join(map(str, known))}")
     what = alias if alias in (CHAMPION, CHALLENGER) else f"alias '{alias}'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
+import shlex
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ def holder(lab: Lab, ledger: Ledger) -> Version | None:
     recorded = entries[-1].champion if entries else None
     if entries and (found.number if found else None) != recorded and not lab.promote.force:
         said = f"points to version {found.number}" if found else "is gone"
-        back = f"`leaflab audit {ledger.name} --revert` puts it back"
+        back = f"`leaflab audit {shlex.quote(ledger.name)} --revert` puts it back"
         hint = f"{back}, or promote.force=true promote.why=… goes on from here"
         raise CheckFailed(f"the champion of '{ledger.name}'", f"{said}, the ledger says version {recorded}", hint=hint)
     return found

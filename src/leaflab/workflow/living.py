@@ -14,7 +14,6 @@ from leaflab.gate.paired import paired_gain
 from leaflab.metric.all import all_metrics
 from leaflab.values import Dataset
 from leaflab.watch.look import Known, Limits, look
-from leaflab.watch.policy import seconds_of
 from leaflab.watch.reference import codes_of, reference
 from leaflab.watch.scored import Scored, score
 from leaflab.watch.window import Gathering, Typed
@@ -209,22 +208,23 @@ def periods_of(lab: Lab, table: pa.Table) -> np.ndarray:
     import pyarrow as pa
 
     asked, name = lab.backtest, lab.dataset.time
-    if str(asked.period).isdigit():
-        place = np.arange(table.num_rows) // int(asked.period)
+    length = str(asked.period).removesuffix(", 0:00:00")
+    if isinstance(asked.period, int):
+        place = np.arange(table.num_rows) // asked.period
     else:
-        span = seconds_of("backtest.period", str(asked.period)) or 1.0
         if not name or not pa.types.is_temporal(table.schema.field(name).type):
             hint = "give a number of rows, as in backtest.period=2000"
-            raise ConfigError("`backtest.period`", "needs a time column (dataset.time)", got=asked.period, hint=hint)
+            needs = "needs a time column (dataset.time)"
+            raise ConfigError("`backtest.period`", needs, got=length, hint=hint)
         stamps = table[name].to_pandas().astype("datetime64[us]").astype("int64").to_numpy() / 1e6
-        place = np.floor((stamps - stamps.min()) / span).astype("int64")
+        place = np.floor((stamps - stamps.min()) / asked.period.total_seconds()).astype("int64")
+    place = np.unique(place, return_inverse=True)[1]
     counts = np.bincount(place)
     if len(counts) and counts[-1] < 0.3 * np.median(counts):
         place = np.minimum(place, len(counts) - 2)
-    place = np.unique(place, return_inverse=True)[1]
     needed = asked.start + asked.delay + 2
     if place.max() + 1 < needed:
-        raise DataError("the table", f"holds {place.max() + 1} periods of {asked.period}, a backtest needs {needed}")
+        raise DataError("the table", f"holds {place.max() + 1} periods of {length}, a backtest needs {needed}")
     return place
 
 

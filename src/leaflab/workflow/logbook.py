@@ -15,7 +15,7 @@ from leaflab.tracking.base import RunSpec
 from leaflab.values import Artifact, Item, Metric, Tag
 from leaflab.watch.alarms import Alarm, acknowledged, merged, raised
 from leaflab.watch.frontier import spent
-from leaflab.watch.policy import Decision, decide, seconds_of
+from leaflab.watch.policy import Decision, decide
 from leaflab.watch.report import Story, report
 from leaflab.watch.trend import shape
 from leaflab.watch.webhook import send
@@ -104,7 +104,7 @@ class Logbook:
             self.alarms,
             drop=sight.drop(self._known),
             since=self._since_training(),
-            every=seconds_of("monitor.retrain_every", asked.retrain_every) or 0.0,
+            every=asked.retrain_every.total_seconds(),
             budget=self._left(),
         )
         self._untested(sight)

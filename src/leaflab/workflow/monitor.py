@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from leaflab.metric.all import all_metrics
 from leaflab.tracking.opening import locked
 from leaflab.watch.look import Limits, look
-from leaflab.watch.policy import seconds_of
 from leaflab.watch.reference import reference
 from leaflab.workflow.current import Typing, current_rows
 from leaflab.workflow.evidence import subject_of_version
@@ -44,7 +43,7 @@ def _look(lab: Lab) -> Monitored:
     subject = subject_of_version(lab, version)
     current, known = current_rows(lab), _known(lab, subject)
     subject = replace(subject, dataset=replace(subject.dataset, parts={}))  # seen, and large: their memory is needed
-    within = seconds_of("monitor.fresh_within", asked.fresh_within)
+    within = None if asked.fresh_within is None else asked.fresh_within.total_seconds()
     limits = Limits(
         asked.alpha,
         asked.min_impact,

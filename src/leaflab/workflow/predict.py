@@ -13,7 +13,7 @@ from leaflab.serve.answers import answer_schema
 from leaflab.serve.parts import Parts
 from leaflab.serve.sink import checked_output
 from leaflab.tracking.base import RunSpec
-from leaflab.values import Metric, Tag
+from leaflab.values import Metric, Tag, typed
 from leaflab.workflow.evidence import asked_version
 from leaflab.workflow.scoring import Work, asked_input, checked_columns
 
@@ -98,6 +98,6 @@ def standing_version(lab: Lab, alias: str, number: int | None) -> Version:
     registry = lab.tracking.registry
     waiting = number is None and alias == "champion" and registry.version(lab.name, alias=alias) is None
     if waiting and registry.versions(lab.name):
-        hint = f"run `leaflab promote name={lab.name}` first"
+        hint = f"run `{typed('promote', lab.name)}` first"
         raise ModelError(f"'{lab.name}'", "has no champion yet", hint=hint)
     return asked_version(lab, alias, number)

@@ -12,7 +12,6 @@ from leaflab.errors import CheckFailed
 from leaflab.source.frame import Frame
 from leaflab.values import Metric, Tag
 from leaflab.watch.frontier import Training
-from leaflab.watch.policy import seconds_of
 from leaflab.workflow.current import Typing, current_rows
 from leaflab.workflow.promote import promote
 from leaflab.workflow.sweep import sweep
@@ -80,7 +79,7 @@ def training_rows(lab: Lab, subject: Subject) -> tuple[pd.DataFrame | None, Any]
         return whole, roles
     stamps = pd.to_datetime(whole[time], errors="coerce", utc=True)
     age = (stamps.max() - stamps).dt.total_seconds()
-    span = seconds_of("monitor.recent", lab.monitor.recent) or 1.0
+    span = lab.monitor.recent.total_seconds() or 1.0
     if how == "recent":
         return whole[age <= span].reset_index(drop=True), roles
     weighted = whole.assign(**{_WEIGHT: 0.5 ** (age.fillna(age.max()) / span)})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leaflab.errors import TrackingError
-from leaflab.values import Shown
+from leaflab.values import Shown, typed
 from leaflab.workflow.collect import collect
 from leaflab.workflow.evaluate import evaluate
 from leaflab.workflow.prepare import prepare
@@ -57,7 +57,7 @@ def run(lab: Lab) -> Ran:
     swept = sweep(lab, dataset)
     if swept.version is None:
         _log.info("%s", swept)
-        later = f"`leaflab sync` when it does, then evaluate name={lab.name} and promote name={lab.name}"
+        later = f"`leaflab sync` when it does, then `{typed('evaluate', lab.name)}` and `{typed('promote', lab.name)}`"
         raise TrackingError(f"The tracking store {lab.tracking.uri}", "does not answer", hint=later)
     evaluated = evaluate(lab, swept)
     promoted = promote(lab)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from leaflab.option import option
+from leaflab.workflow.units import Address, Name, Number, Rows, Seconds, Span, Words
 
 __all__ = ["Backtest", "Collect", "Evaluate", "Monitor", "Predict", "Promote", "Recording", "Serve"]
 
@@ -29,8 +31,8 @@ class Collect:
     mode: Literal["auto", "overwrite", "append"] = "auto"
     on_new_columns: Literal["auto", "add", "refuse"] = "auto"
     partition_by: list[str] | str | None = None
-    seconds: Annotated[float, Field(gt=0)] | None = None
-    flush_seconds: Annotated[float, Field(gt=0)] = 5.0
+    seconds: Seconds | None = None
+    flush_seconds: Seconds = 5.0
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
 
     @property
@@ -58,8 +60,8 @@ class Evaluate:
         recalibrate: makes a new challenger whose probabilities are corrected on the validation rows, and evaluates it.
     """
 
-    alias: str = "challenger"
-    version: int | None = None
+    alias: Name = "challenger"
+    version: Number | None = None
     run: str | None = None
     report: bool = True
     beta: Annotated[float, Field(gt=0)] = 1.0
@@ -83,15 +85,15 @@ class Promote:
         not_applicable: gates that may be not applicable without counting as failed.
     """
 
-    alias: str = "challenger"
-    version: int | None = None
+    alias: Name = "challenger"
+    version: Number | None = None
     dry_run: bool = False
     force: bool = False
     rollback: bool = False
     why: str | None = None
     approve: Literal["auto", "manual"] = "auto"
     to: str | None = None
-    not_applicable: tuple[str, ...] = ("beats_champion", "clean_code", "data_fresh")
+    not_applicable: Words = ("beats_champion", "clean_code", "data_fresh")
 
 
 @option
@@ -103,8 +105,8 @@ class Predict:
         version: a version number.
     """
 
-    alias: str = "champion"
-    version: int | None = None
+    alias: Name = "champion"
+    version: Number | None = None
 
 
 @option
@@ -120,10 +122,10 @@ class Recording:
     """
 
     share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    seconds: Annotated[float, Field(gt=0)] = 2.0
+    seconds: Seconds = 2.0
     rows: Annotated[int, Field(ge=1)] = 100_000
-    hash: tuple[str, ...] = ()
-    omit: tuple[str, ...] = ()
+    hash: Words = ()
+    omit: Words = ()
 
 
 @option
@@ -149,20 +151,20 @@ class Serve:
         record: how answers are kept in the lake table `inference/NAME`; null keeps none.
     """
 
-    host: str = "127.0.0.1"
+    host: Name = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
-    alias: str = "champion"
-    shadow: str | None = None
-    poll_seconds: Annotated[float, Field(gt=0)] = 2.0
+    alias: Name = "champion"
+    shadow: Name | None = None
+    poll_seconds: Seconds = 2.0
     keys_file: str | None = None
     max_rows: Annotated[int, Field(ge=1)] = 10_000
-    max_megabytes: Annotated[float, Field(gt=0)] = 16.0
+    max_megabytes: Annotated[float, Field(gt=0, le=100_000)] = 16.0
     queue: Annotated[int, Field(ge=1)] = 512
-    read_seconds: Annotated[float, Field(gt=0)] = 10.0
-    answer_seconds: Annotated[float, Field(gt=0)] = 30.0
-    grace_seconds: Annotated[int, Field(ge=0)] = 20
+    read_seconds: Seconds = 10.0
+    answer_seconds: Seconds = 30.0
+    grace_seconds: Annotated[int, Field(ge=0, le=86_400)] = 20
     log_requests: bool = True
     record: Recording | None = Field(default_factory=Recording)
 
@@ -197,28 +199,28 @@ class Monitor:
         budget: training seconds in all, for `budgeted`.
     """
 
-    alias: str = "champion"
-    version: int | None = None
+    alias: Name = "champion"
+    version: Number | None = None
     reference: Literal["trained", "held_out"] = "trained"
-    window: str | int | None = None
+    window: Rows | None = None
     season: Literal["day", "week", "year"] | None = None
     sample: Annotated[int, Field(ge=200)] = 20_000
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     min_impact: Annotated[float, Field(ge=0)] = 0.05
     tolerance: Annotated[float, Field(gt=0)] = 0.05
-    fresh_within: str | None = None
+    fresh_within: Span | None = None
     min_rows: Annotated[int, Field(ge=0)] | None = None
     max_rows: Annotated[int, Field(ge=0)] | None = None
-    acknowledge: tuple[str, ...] = ()
-    webhook: str | None = None
+    acknowledge: Words = ()
+    webhook: Address | None = None
     secret: str | None = None
     watch: bool = False
-    every: str = "1h"
+    every: Span = timedelta(hours=1)
     looks: Annotated[int, Field(ge=1)] | None = None
     retrain: Literal["never", "on_alarm", "schedule", "budgeted"] = "never"
-    retrain_every: str = "7d"
+    retrain_every: Span = timedelta(days=7)
     retrain_on: Literal["all", "recent", "weighted", "since_drift"] = "all"
-    recent: str = "90d"
+    recent: Span = timedelta(days=90)
     budget: Annotated[float, Field(ge=0)] | None = None
 
 
@@ -236,8 +238,8 @@ class Backtest:
         rounds: boosting rounds of a training, at most.
     """
 
-    policy: tuple[str, ...] = ("never", "schedule:1", "schedule:3", "on_alarm")
-    period: str | int = "30d"
+    policy: Words = ("never", "schedule:1", "schedule:3", "on_alarm")
+    period: Rows = timedelta(days=30)
     start: Annotated[int, Field(ge=1)] = 3
     delay: Annotated[int, Field(ge=0)] = 1
     recent: Annotated[int, Field(ge=1)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def _against(lab: Lab, verdicts: Iterable[Verdict], rival: Version | None) -> li
 def _sentence(case: Case, outcome: str, blocking: Sequence[Verdict]) -> str:
     gates, version = ", ".join(v.name for v in blocking), case.challenger
     instead = f" instead of version {case.rival.number}" if case.rival else ""
-    approve = f'`leaflab approve {version.name} {version.number} --why "…"`'
+    approve = f'`leaflab approve {shlex.quote(version.name)} {version.number} --why "…"`'
     return {
         "promoted": f"{version} is champion{instead}.",
         "forced": f"{version} is champion{instead}, FORCED against {gates}.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from leaflab.search.objectives import key_of
+from leaflab.values import typed
 
 if TYPE_CHECKING:
     from leaflab.scorer import Scorer
@@ -92,7 +93,7 @@ class Swept:
         lines += self._front()
         lines += [f"Note: {note}" for note in self.notes]
         again = "The same command continues it. " if self.stopped else ""
-        after = f"leaflab evaluate name={self.name}   leaflab promote name={self.name}   leaflab ui"
+        after = "   ".join([typed("evaluate", self.name), typed("promote", self.name), "leaflab ui"])
         if self.version is None:
             lines.append("Not registered yet, for the tracking store does not answer: `leaflab sync` sends it later.")
             lines.append(f"{again}Next: leaflab sync   {after}")

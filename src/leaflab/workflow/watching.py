@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from leaflab.alone import alone
 from leaflab.errors import ConfigError, LeaflabError
-from leaflab.watch.policy import seconds_of
 
 if TYPE_CHECKING:
     from leaflab.workflow.lab import Lab
@@ -26,12 +25,12 @@ def watch(lab: Lab, look: Callable[[Lab], Monitored]) -> Monitored:
     """Looks again and again; the time of the next look outlives the process.
 
     Raises:
-        ConfigError: another process watches this model, or `monitor.every` is no span of time.
+        ConfigError: another process watches this model, or `monitor.every` is no time at all.
         LeaflabError: the last look failed and the watch is over (`monitor.looks`), so there is nothing to return.
     """
-    every = seconds_of("monitor.every", lab.monitor.every)
+    every = lab.monitor.every.total_seconds()
     if not every:
-        raise ConfigError("`monitor.every`", "must be a span above 0, as in 30m or 1h", got=lab.monitor.every)
+        raise ConfigError("`monitor.every`", "must be a span above 0, as in 30m or 1h", got="0s")
     folder, watched = lab.folder / "monitor", f"The watch of '{lab.name}'"
     hint = "stop that one first, or look once without monitor.watch"
     with alone(  # two would share its schedule, its alarms and its retraining

@@ -11,7 +11,6 @@ import numpy as np
 
 from leaflab.errors import ConfigError, DataError
 from leaflab.source.base import Reread
-from leaflab.watch.policy import seconds_of
 from leaflab.watch.window import Gathering, Window
 
 if TYPE_CHECKING:
@@ -117,19 +116,15 @@ class Windows:
         how = self._lab.monitor.window
         if how is None:
             return _Cut(None, _ALL)
-        rows = str(how).isdigit()
-        width = float(how) if rows else seconds_of("monitor.window", str(how))
-        if not width:
-            raise ConfigError("`monitor.window`", "must be rows or a span above 0, as in 2000 or 1d", got=how)
         times = self._times()
-        if rows:
-            return _by_rows(int(width), times)
+        if isinstance(how, int):
+            return _by_rows(how, times)
         if times is None:
             hint = "cut by rows, as in monitor.window=2000"
-            raise ConfigError("`monitor.window`", "needs a time column (dataset.time)", got=how, hint=hint)
+            raise ConfigError("`monitor.window`", "needs a time column (dataset.time)", got=str(how), hint=hint)
         if np.isnan(times).all():
             raise DataError(f"'{self._lab.current}'", "has no row with a readable time")
-        return _by_span(width, times)
+        return _by_span(how.total_seconds(), times)
 
     def _times(self) -> np.ndarray | None:
         """The time of every row, in a pass of its own; None without a time column."""

@@ -1,0 +1,75 @@
+"""What the settings of verbs are given in: spans of time, numbers of rows, versions, lists of words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+__all__ = ["Address", "Name", "Number", "Rows", "Seconds", "Span", "Words"]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(weeks=10_000)
+_MOST = 2**31 - 1
+
+
+def _span(value: Any) -> Any:
+    """
+    >>> _span("1.5h")
+    datetime.timedelta(seconds=5400)
+    """
+    if isinstance(value, timedelta):
+        return value
+    try:
+        span = timedelta(**{_UNITS[value[-1:]]: float(value[:-1])})
+    except (KeyError, ValueError, TypeError, OverflowError):
+        span = None
+    if span is None or not timedelta(0) <= span <= _LONGEST:
+        raise ValueError("must be a span of time such as 30m, 1h or 7d")
+    return span
+
+
+def _rows(value: Any) -> Any:
+    """A number of rows, or a span that is longer than nothing."""
+    try:
+        whole = value if isinstance(value, int) and not isinstance(value, bool) else int(value)
+        some = 0 < whole <= _MOST and not isinstance(value, bool | float)
+    except (ValueError, TypeError):
+        whole = _span(value)
+        some = bool(whole)
+    if not some:
+        raise ValueError("must be rows or a span above 0, as in 2000 or 1d")
+    return whole
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) and value else value
+
+
+def _address(value: Any) -> Any:
+    if not str(value).startswith(("http://", "https://")):
+        raise ValueError("must be an address that begins with https:// or http://")
+    return value
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""A span of time from nothing to 10,000 weeks, written as `90s`, `30m`, `1h`, `7d` or `2w`."""
+
+Rows = Annotated[int | timedelta, BeforeValidator(_rows)]
+"""So many rows, or the rows of a span of time."""
+
+Number = Annotated[int, Field(ge=1, le=_MOST)]
+"""A version's number."""
+
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+"""More than none, and fewer than a clock can wait for."""
+
+Name = Annotated[str, Field(min_length=1)]
+"""Not the nothing that an unset variable leaves."""
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Words, or a single one."""
+
+Address = Annotated[str, BeforeValidator(_address)]
+"""Where something is posted to."""
