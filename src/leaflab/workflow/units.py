@@ -14,33 +14,34 @@ _LONGEST = timedelta(weeks=10_000)
 _MOST = 2**31 - 1
 
 
-def _span(value: Any) -> Any:
+def _spanned(value: Any) -> timedelta | None:
     """
-    >>> _span("1.5h")
+    >>> _spanned("1.5h")
     datetime.timedelta(seconds=5400)
     """
-    if isinstance(value, timedelta):
-        return value
     try:
-        span = timedelta(**{_UNITS[value[-1:]]: float(value[:-1])})
+        span = value if isinstance(value, timedelta) else timedelta(**{_UNITS[value[-1:]]: float(value[:-1])})
     except (KeyError, ValueError, TypeError, OverflowError):
-        span = None
-    if span is None or not timedelta(0) <= span <= _LONGEST:
+        return None
+    return span if timedelta(0) <= span <= _LONGEST else None
+
+
+def _span(value: Any) -> timedelta:
+    span = _spanned(value)
+    if span is None:
         raise ValueError("must be a span of time such as 30m, 1h or 7d")
     return span
 
 
-def _rows(value: Any) -> Any:
-    """A number of rows, or a span that is longer than nothing."""
-    try:
-        whole = value if isinstance(value, int) and not isinstance(value, bool) else int(value)
-        some = 0 < whole <= _MOST and not isinstance(value, bool | float)
-    except (ValueError, TypeError):
-        whole = _span(value)
-        some = bool(whole)
-    if not some:
+def _rows(value: Any) -> int | timedelta:
+    rows = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(rows, bool) or not isinstance(rows, int):
+        rows = _spanned(value)
+    elif not 0 < rows <= _MOST:
+        rows = None
+    if not rows:
         raise ValueError("must be rows or a span above 0, as in 2000 or 1d")
-    return whole
+    return rows
 
 
 def _listed(value: Any) -> Any:
