@@ -89,7 +89,7 @@ def _command(name: str, words: list[str]) -> int:
     import click
 
     _configure(logging.INFO)
-    words = [word.removeprefix("name=") for word in words]  # as people type it after a verb
+    words[:1] = [word.removeprefix("name=") for word in words[:1]]  # as people type it after a verb
     command = importlib.import_module(f"leaflab.commands.{name}").command
     try:
         code = command.main(words, prog_name=f"leaflab {name}", standalone_mode=False)

@@ -44,6 +44,7 @@ def test_filters_by_metric_param_tag_and_text(sweep, capsys):
         ("leaves>=4", ["0003", "0002"]),
         ("kind=gbdt", ["0003", "0002", "0001", "0000"]),
         ("name~0002", ["0002"]),
+        ("name=trial 0001", ["0001"]),
         ("leaflab.state!=complete", []),
     ]:
         assert main([*words, condition]) == 0

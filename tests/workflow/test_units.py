@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from leaflab.door import compose
 from leaflab.door.compose import lab_for
 from leaflab.errors import ConfigError
 from leaflab.workflow.settings import Backtest, Monitor
@@ -47,6 +48,8 @@ def test_one_word_or_several(given, kept):
         ("backtest.period=99999999999999999999", "`backtest.period` must be rows or a span above 0"),
         ("backtest.period=[1,2]", "`backtest.period` must be rows or a span above 0"),
         ("monitor.webhook=hooks.example", "`monitor.webhook` must be an address that begins with https"),
+        ("predict.alias=''", "`predict.alias` must be some text, got ''"),
+        ("predict.version=0", "`predict.version` must be greater than or equal to 1, got 0"),
         ("monitor.version=0", "`monitor.version` must be greater than or equal to 1, got 0"),
         ("promote.version=99999999999", "`promote.version` must be less than or equal to"),
         ("evaluate.version=1e308", "`evaluate.version` must be a whole number"),
@@ -82,6 +85,12 @@ def test_a_gate_or_a_test_is_not_left_out_by_a_value(home, option, value):
 def test_nothing_is_promoted_without_a_gate(home):
     with pytest.raises(ConfigError, match=r"`gate` must name a gate: promote\.force=true promote\.why=… does without"):
         lab_for("promote", ["name=t", "gate=[]"])
+
+
+def test_a_wrong_record_in_a_list_is_said_too():
+    record = {"_target_": "leaflab.workflow.settings.Recording", "seconds": -1}
+    with pytest.raises(ConfigError, match=r"`search.seconds` must be greater than 0, got -1"):
+        compose._built("search", {"_target_": "builtins.dict", "records": [record]})
 
 
 def test_rows_may_be_watched_without_a_test_of_drift(home):

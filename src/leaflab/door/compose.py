@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from pathlib import Path
@@ -147,8 +147,9 @@ def _built(key: str, node: Any) -> Any:
         cause = _cause(error)
         if isinstance(cause, LeaflabError):
             raise cause from None
-        if inner := re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE):  # a record within the record
-            key, node = f"{key}.{inner[1]}", reduce(lambda outer, name: outer[name], inner[1].split("."), node)
+        place = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)  # of a record within the record
+        if place and isinstance(inner := _within(node, place[1].split(".")), Mapping):
+            key, node = f"{key}.{place[1]}", inner
         if isinstance(cause, ValidationError):
             raise explained_value(key, node, cause) from None
         if isinstance(cause, TypeError):
@@ -156,11 +157,17 @@ def _built(key: str, node: Any) -> Any:
         raise
 
 
+def _within(node: Any, place: Sequence[str]) -> Any:
+    """What stands at a place of mappings; None where there is none, as in a list."""
+    return reduce(lambda outer, name: outer.get(name) if isinstance(outer, Mapping) else None, place, node)
+
+
 def _chosen(noun: str, node: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a noun that takes several, without what they share; none can be set to something else."""
+    known = options(noun)
     for name, settings in node.items():
-        if name in options(noun) and not isinstance(settings, Mapping):
-            asked = ",".join(other for other in node if other in options(noun) and other != name)
+        if name in known and not isinstance(settings, Mapping):
+            asked = ",".join(other for other in node if other in known and other != name)
             raise ConfigError(f"`{noun}.{name}`", "has settings, and no value of its own", got=settings,
                               hint=f"to do without it, {noun}=[{asked}]")  # fmt: skip
     return {name: settings for name, settings in node.items() if isinstance(settings, Mapping)}

@@ -18,7 +18,8 @@ _LISTS = ("dataset.id", "dataset.drop", "source.topics", "source.paths", "source
 _PLAIN = re.compile(r"^(null|true|false|[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)$", re.IGNORECASE)
 _OPEN = re.compile(r"^(?:gate\.floor\.at_(?:least|most)|model\.params|search\.space)(?:\.|=\{)")
 _GROUPED = re.compile(r"^search\.(pruner|space)=([A-Za-z][\w,-]*)$")
-_TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path")
+_TEXT_KEYS = ("dataset.target", "dataset.name", "dataset.time", "dataset.group", "dataset.weight", "source.path",
+              "input", "output", "current")  # fmt: skip
 
 
 def quoted(argument: str, *, multirun: bool = False) -> str:

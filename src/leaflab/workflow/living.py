@@ -18,6 +18,7 @@ from leaflab.watch.reference import codes_of, reference
 from leaflab.watch.scored import Scored, score
 from leaflab.watch.window import Gathering, Typed
 from leaflab.workflow.learning import scorer_of
+from leaflab.workflow.units import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,7 +209,7 @@ def periods_of(lab: Lab, table: pa.Table) -> np.ndarray:
     import pyarrow as pa
 
     asked, name = lab.backtest, lab.dataset.time
-    length = str(asked.period).removesuffix(", 0:00:00")
+    length = told(asked.period)
     if isinstance(asked.period, int):
         place = np.arange(table.num_rows) // asked.period
     else:

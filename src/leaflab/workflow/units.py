@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-__all__ = ["Address", "Name", "Number", "Rows", "Seconds", "Span", "Words"]
+__all__ = ["Address", "Name", "Number", "Rows", "Seconds", "Span", "Words", "told"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(weeks=10_000)
@@ -74,3 +74,12 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 Address = Annotated[str, BeforeValidator(_address)]
 """Where something is posted to."""
+
+
+def told(length: int | timedelta) -> str:
+    """Rows or a span for people.
+
+    >>> told(timedelta(days=30))
+    '30 days'
+    """
+    return str(length).removesuffix(", 0:00:00")

@@ -12,6 +12,7 @@ import numpy as np
 from leaflab.errors import ConfigError, DataError
 from leaflab.source.base import Reread
 from leaflab.watch.window import Gathering, Window
+from leaflab.workflow.units import told
 
 if TYPE_CHECKING:
     from leaflab.source.base import Reading
@@ -121,7 +122,7 @@ class Windows:
             return _by_rows(how, times)
         if times is None:
             hint = "cut by rows, as in monitor.window=2000"
-            raise ConfigError("`monitor.window`", "needs a time column (dataset.time)", got=str(how), hint=hint)
+            raise ConfigError("`monitor.window`", "needs a time column (dataset.time)", got=told(how), hint=hint)
         if np.isnan(times).all():
             raise DataError(f"'{self._lab.current}'", "has no row with a readable time")
         return _by_span(how.total_seconds(), times)
