@@ -65,6 +65,26 @@ def test_models_with_and_without_features_of_pairs_are_made_again_together(home,
     assert (code, "identical" in text) == (0, True), text
 
 
+def test_a_number_that_is_a_name_is_a_category_of_every_model_that_is_made(home):
+    generator = np.random.default_rng(0)
+    code = generator.integers(0, 60, 4000)
+    frame = pd.DataFrame({"a": generator.normal(size=4000), "b": generator.normal(size=4000), "code": 7 * code})
+    frame["y"] = frame["a"] + 2 * generator.normal(size=60)[code] + frame["b"] * generator.normal(size=4000)
+    frame.to_csv(home / "table.csv", index=False)
+    words = [*WORDS[:2], "search.trials=4", "model.max_rounds=40", "executor=inline"]
+    swept = sweep(lab_for("sweep", words))
+    tracking = lab_for("sweep", words).tracking
+    for run in (swept.run_id, *(r.id for r in tracking.search("table", {"leaflab.verb": "trial"}))):
+        assert tracking.scorer(run).encoder.names[:4] == ["a", "b", "code", "code as a category"]
+    asked = frame[:4].drop(columns="y").assign(code=[0, 7, 3, None])  # 3 is no code
+    assert np.isfinite(tracking.scorer(swept.run_id).score(asked)).all()
+    code, text = said(swept.run_id)
+    assert (code, "identical" in text) == (0, True), text
+    without = sweep(lab_for("sweep", [*words, "model.pairs=0"]))
+    assert without.scorer.encoder.names == ["a", "b", "code"]
+    assert swept.best.value < without.best.value
+
+
 def test_what_differs_is_told(swept):
     lab = lab_for("sweep", WORDS)
     lab.tracking.annotate(swept.run_id, [Tag("leaflab.version.lightgbm", "4.0.0")])

@@ -12,7 +12,8 @@ import pytest
 
 from leaflab.model.candidates import Candidates, candidates
 from leaflab.model.encoding import fit_encoder
-from leaflab.model.pairing import _Screen, telling_pairs
+from leaflab.model.pairing import telling_features
+from leaflab.model.screening import Screen
 from leaflab.scorer import Column, typed
 from leaflab.scorer.encoder import PAIRS, Encoder, Feature
 from leaflab.values import Dataset, Roles
@@ -38,7 +39,7 @@ def dataset(task):
 def chosen(task="binary", count=3000, most=3, alone=False, **changes):
     made, raw = replace(dataset(task), **changes), rows(task, count, alone)
     frame = typed(raw, COLUMNS).assign(y=raw["y"])
-    return telling_pairs(made, fit_encoder(made, frame), frame, most), frame
+    return telling_features(made, fit_encoder(made, frame), frame, most)[1], frame
 
 
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
@@ -75,7 +76,7 @@ def test_many_pairs_that_tell_the_same_do_not_crowd_each_other_out():
     strong, weak = random.normal(size=count), random.normal(size=(count, 4))
     target = strong + 0.45 * weak.sum(axis=1) + random.normal(size=count) / 2
     alike = strong[:, None] + random.normal(size=(count, 24)) * 0.4
-    screen = _Screen(1, [], random.normal(size=(count, 1)), np.hstack([weak, alike]), target, np.full(count, True))
+    screen = Screen(1, [], random.normal(size=(count, 1)), np.hstack([weak, alike]), target, np.full(count, True))
     first, *_ = screen.best(4, among=28)
     assert first >= weak.shape[1]  # each of them gains less than a weak one
 
@@ -91,42 +92,103 @@ def test_pairs_of_numbers_are_offered_alone_where_groups_spoil_them():
     columns = tuple(Column(name, "number") for name in frame.columns.drop("y"))
     made = replace(dataset("binary"), columns=columns)
     table = typed(frame, columns).assign(y=frame["y"])
-    pairs = telling_pairs(made, fit_encoder(made, table), table, 24)
+    _, pairs = telling_features(made, fit_encoder(made, table), table, 24)
     assert pairs
     assert {pair.op for pair in pairs} <= set(PAIRS)
 
 
+TIMES = {"date": "time", "moment": "time"}
+
+
+def moments(day, kind, random):
+    """Dates, or moments of these days."""
+    seconds = random.integers(0, 86_400, len(day)) if kind == "moment" else np.zeros(len(day))
+    return pd.Timestamp(2024, 1, 1) + pd.to_timedelta(day, unit="D") + pd.to_timedelta(seconds, unit="s")
+
+
 def daily(kind, count=6000, **roles):
-    """A table whose target is how far a price lies from its day's; the days are words, numbers or times."""
+    """A table whose target is how far a price lies from its day's; the days are words, numbers, dates or moments."""
     random = np.random.default_rng(0)
     day = np.sort(random.integers(0, 150, count))
-    days = {"category": np.char.add("d", day.astype(str)), "number": day / 4, "time": pd.Timestamp(2024, 1, 1)}[kind]
+    days = {"category": np.char.add("d", day.astype(str)), "number": day / 4}.get(kind, moments(day, kind, random))
     frame = pd.DataFrame({"price": 50 * random.normal(size=150)[day] + random.normal(size=count)})
-    frame["day"] = days + pd.to_timedelta(day, unit="D") if kind == "time" else days
+    frame["day"] = days
     frame["noise"] = random.normal(size=count)
-    mean = frame.groupby("day")["price"].transform("mean")
+    mean = frame.groupby(day)["price"].transform("mean")
     frame["y"] = (frame["price"] > mean).astype(int)
-    columns = (Column("price", "number"), Column("day", kind), Column("noise", "number"))
+    columns = (Column("price", "number"), Column("day", TIMES.get(kind, kind)), Column("noise", "number"))
     made = replace(dataset("binary"), columns=columns, roles=Roles(target="y", **roles))
     return made, typed(frame, columns).assign(y=frame["y"]), mean
 
 
-@pytest.mark.parametrize("kind", ["category", "number", "time"])
+@pytest.mark.parametrize("kind", ["category", "number", "date", "moment"])
 def test_a_row_is_compared_with_those_that_share_a_key(kind):
     made, table, mean = daily(kind)
     encoder = fit_encoder(made, table)
-    first, *_ = telling_pairs(made, encoder, table, 4)
-    assert first.name == f"price less its mean by {'epoch_days of ' if kind == 'time' else ''}day"
+    first, *_ = telling_features(made, encoder, table, 4)[1]
+    assert first.name == f"price less its mean by {'date of ' * (kind in TIMES)}day"
     plain = json.dumps(Encoder((*encoder.features, first)).to_json())
     gap = Encoder.from_json(json.loads(plain)).encode(table)[:, -1]
     np.testing.assert_allclose(gap, table["price"] - mean, atol=1e-9)
 
 
-@pytest.mark.parametrize(("kind", "role"), [("time", "time"), ("category", "group"), ("number", "group")])
+@pytest.mark.parametrize(
+    ("kind", "role"), [("date", "time"), ("moment", "time"), ("category", "group"), ("number", "group")]
+)
 def test_a_key_that_later_rows_will_not_share_is_of_no_use(kind, role):
     """Days to come, and groups to come, have no rows to be compared with yet."""
     made, table, _ = daily(kind, count=16_000, **{role: "day"})  # more than are sampled
-    assert telling_pairs(made, fit_encoder(made, table), table, 4) == ()
+    assert telling_features(made, fit_encoder(made, table), table, 4) == ((), ())
+
+
+def coded(task, kind="number", count=6000, **roles):
+    """A table whose codes, numbers or days, stand for something, beside an amount and noise."""
+    random = np.random.default_rng(0)
+    code = np.sort(random.integers(0, 120, count))
+    frame = pd.DataFrame({"amount": random.normal(size=count), "noise": random.normal(size=count)})
+    frame["code"] = moments(code, kind, random) if kind in TIMES else code / 2
+    told = frame["amount"] + random.normal(size=120)[code] + 0.3 * frame["noise"]
+    cut = {"binary": [0], "multiclass": [-0.5, 0.5]}.get(task)
+    frame["y"] = np.digitize(told, cut) if cut else told
+    columns = (Column("amount", "number"), Column("code", TIMES.get(kind, kind)), Column("noise", "number"))
+    made = replace(dataset(task), columns=columns, roles=Roles(target="y", **roles))
+    return made, typed(frame, columns).assign(y=frame["y"])
+
+
+@pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
+@pytest.mark.parametrize("kind", ["number", "date", "moment"])
+def test_a_number_that_is_a_name_becomes_a_category(task, kind):
+    made, table = coded(task, kind)
+    encoder = fit_encoder(made, table)
+    (name,), pairs = telling_features(made, encoder, table, 4)
+    assert name.name == f"{'date of ' * (kind in TIMES)}code as a category"
+    codes = Encoder((*encoder.features, name)).encode(table)[:, -1]
+    assert sorted(set(codes)) == list(range(120))
+    assert {f.op for f in pairs}.isdisjoint({"coded"})
+
+
+@pytest.mark.parametrize(("kind", "role"), [("date", "time"), ("moment", "time"), ("number", "group")])
+def test_a_name_that_later_rows_will_not_share_is_none(kind, role):
+    made, table = coded("regression", kind, **{role: "code"})
+    assert telling_features(made, fit_encoder(made, table), table, 4)[0] == ()
+
+
+def test_an_amount_is_no_name():
+    """Many rows share its values, and what it tells is a curve."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": random.integers(18, 90, 6000), "noise": random.normal(size=6000)})
+    frame["y"] = np.sin(frame["age"] / 8) + 0.5 * random.normal(size=6000)
+    columns = (Column("age", "number"), Column("noise", "number"))
+    made = replace(dataset("regression"), columns=columns)
+    table = typed(frame, columns).assign(y=frame["y"])
+    assert telling_features(made, fit_encoder(made, table), table, 4)[0] == ()
+
+
+def test_a_name_is_looked_for_where_no_two_columns_make_a_pair():
+    made, table = coded("regression")
+    made = replace(made, columns=(made.columns[1],))
+    (name,), pairs = telling_features(made, fit_encoder(made, table), table, 4)
+    assert (name.column, pairs) == ("code", ())
 
 
 def test_a_value_that_few_rows_share_is_no_key():
@@ -136,6 +198,7 @@ def test_a_value_that_few_rows_share_is_no_key():
     encoder = Encoder(tuple(Feature(name, name, "number") for name in frame))
     made = candidates(dataset("binary"), encoder, frame, encoder.encode(frame[::3]), np.ones(4))
     assert list(made.keys) == [3]
+    assert list(made.names) == [1, 3]  # a name needs fewer
 
 
 def test_a_number_that_a_group_lacks_is_compared_with_that_of_all():

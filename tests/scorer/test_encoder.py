@@ -66,12 +66,15 @@ def test_a_group_has_a_usual_number_and_a_row_is_beyond_it(by, levels):
         Feature("x", "x", "number"),
         Feature("kind", "kind", "codes", {"levels": ["new", "red"]}, categorical=True),
         Feature("key", "key", "number"),
-        *(Feature(op, "x", op, state) for op in GROUPS),
+        *(Feature(op, "x", op, state) for op in ("usual", "beyond")),
+        Feature("coded", "key", "coded", {name: state[name] for name in ("by", "levels", "values")}, categorical=True),
     )
+    assert set(GROUPS) == {f.op for f in features[3:]}
     encoder = Encoder.from_json(json.loads(json.dumps(Encoder(features).to_json())))
-    usual, beyond = encoder.encode(frame)[:, 3:].T
+    usual, beyond, coded = encoder.encode(frame)[:, 3:].T
     np.testing.assert_array_equal(usual, [7, 8, 0.5, 0.5])
     np.testing.assert_array_equal(beyond, [-6, -10.5, np.nan, 29.5])
+    np.testing.assert_array_equal(coded, [7, 8, np.nan, np.nan])
 
 
 def test_a_matrix_has_a_column_a_feature():

@@ -15,6 +15,7 @@ from leaflab.scorer import BadTable, Column, Encoder, Feature, Scorer
 from leaflab.scorer.fast import Fast
 from leaflab.scorer.predictor import Boosters, Constant, Linear
 
+DATES = {"levels": [15706, 15707, 15710], "values": [1, 2, 0]}
 PARTS = ("epoch_days", "month", "day", "dayofweek", "hour", "minute")
 COLUMNS = (
     Column("n", "number", missing=("na", "-9")),
@@ -42,6 +43,8 @@ FEATURES = (
     Feature("euro by n", "euro", "usual", {"of": 1, "by": 0, "levels": [-1, 2], "values": [3, 0.5], "default": 2}),
     Feature("euro by town", "euro", "usual", {"of": 1, "by": 3, "levels": [0, 2], "values": [8, 9], "default": 0.1}),
     Feature("n less town's", "n", "beyond", {"of": 0, "by": 3, "levels": [0, 2], "values": [0.5, 0.1], "default": 0}),
+    Feature("date of day", "day", "coded", {"by": 20, "whole": True, **DATES}, categorical=True),
+    Feature("n as a category", "n", "coded", {"by": 0, "levels": [-1, 0, 2], "values": [2, 0, 1]}, categorical=True),
 )
 
 

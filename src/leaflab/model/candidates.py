@@ -8,26 +8,29 @@ the others of its day, place or kind.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import combinations, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leaflab.model.selection import distinct
-from leaflab.scorer.encoder import Encoder, Feature
+from leaflab.scorer.encoder import Encoder, Feature, key_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from leaflab.values import Dataset
 
-__all__ = ["Candidates", "candidates"]
+__all__ = ["Candidates", "candidates", "key_at"]
 
 _COLUMNS = 8
 _VALUES = 5
-_KEYS = ("number", "codes", "hash", "part")
-_FEWEST_KEYS, _MOST_KEYS, _ROWS_OF_A_KEY = 3, 4096, 30
+_NUMBERS = ("number", "part")
+_KEYS = (*_NUMBERS, "codes", "hash")
+_FEWEST_KEYS, _MOST_VALUES = 3, 4096
+_ROWS_OF_A_KEY, _ROWS_OF_A_NAME = 30, 10
 _SIGNS = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}
 
 
@@ -39,11 +42,13 @@ class Candidates:
         encoder: the features there are already.
         numbers: numeric features: place to their values in all training rows.
         keys: features whose values many rows share, likewise.
+        names: numbers that some rows share, likewise, which may be names.
     """
 
     encoder: Encoder
     numbers: Mapping[int, np.ndarray]
     keys: Mapping[int, np.ndarray]
+    names: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def features(self, rows: np.ndarray) -> tuple[Feature, ...]:
         """All pairs, with what they learn of these training rows (a mask)."""
@@ -63,17 +68,25 @@ class Candidates:
         for by, values in self.keys.items():
             means = table.groupby(values[rows]).mean().fillna(usual)
             for of in (place for place in self.numbers if place != by):
-                number, key = self.encoder.features[of], self.encoder.features[by].name
+                number, (key, at) = self.encoder.features[of], key_at(self.encoder, by)
                 learnt = {"levels": means.index.tolist(), "values": means[of].tolist(), "default": float(usual[of])}
-                state = {"of": of, "by": by, **learnt}
+                state = {"of": of, **at, **learnt}
                 yield Feature(f"mean {number.name} by {key}", number.column, "usual", state)
                 yield Feature(f"{number.name} less its mean by {key}", number.column, "beyond", state)
+
+
+def key_at(encoder: Encoder, place: int) -> tuple[str, dict[str, Any]]:
+    """What a key is called, and where a feature made of it finds it: of times the day, which many rows share."""
+    feature = encoder.features[place]
+    if feature.op == "part" and feature.state["part"] == "epoch_days":
+        return f"date of {feature.column}", {"by": place, "whole": True}
+    return feature.name, {"by": place}
 
 
 def candidates(
     dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, sample: np.ndarray, told: np.ndarray
 ) -> Candidates:
-    """The eight most telling numbers of more than a few values, and the eight most telling keys.
+    """The eight most telling numbers of more than a few values, the eight most telling keys, and as many likely names.
 
     Args:
         dataset: its columns.
@@ -85,13 +98,27 @@ def candidates(
     ranked = [int(place) for place in np.argsort(-told, kind="stable") if told[place] > 0]
     names = {c.name for c in dataset.columns if c.kind == "number"}
     read = [f.op in ("number", "scaled") and f.column in names for f in encoder.features]
-    varied = (place for place in ranked if read[place] and distinct(sample[:, place]) > _VALUES)
 
-    def whole(places: Iterator[int]) -> Iterator[tuple[int, np.ndarray]]:
-        return ((place, Encoder((encoder.features[place],)).encode(frame)[:, 0]) for place in places)
+    @cache
+    def whole(place: int) -> np.ndarray:
+        return Encoder((encoder.features[place],)).encode(frame)[:, 0]
 
-    most = min(_MOST_KEYS, len(frame) // _ROWS_OF_A_KEY)
-    likely = (i for i in ranked if encoder.features[i].op in _KEYS)
-    likely = (i for i in likely if _FEWEST_KEYS <= distinct(sample[:, i]) <= most)
-    keys = ((place, values) for place, values in whole(likely) if distinct(values) <= most)
-    return Candidates(encoder, dict(islice(whole(varied), _COLUMNS)), dict(islice(keys, _COLUMNS)))
+    @cache
+    def key(place: int) -> np.ndarray:
+        return key_of(whole(place)[:, None], {**key_at(encoder, place)[1], "by": 0})
+
+    @cache
+    def values(place: int) -> int:
+        return distinct(key_of(sample, key_at(encoder, place)[1]))
+
+    def shared(ops: tuple[str, ...], fewest: int, rows: int) -> Iterator[int]:
+        """Features with at least so many values, each shared by so many rows on average."""
+        most = min(_MOST_VALUES, len(frame) // rows)
+        likely = (i for i in ranked if encoder.features[i].op in ops)
+        likely = (i for i in likely if fewest <= values(i) <= most)
+        return islice((i for i in likely if distinct(key(i)) <= most), _COLUMNS)
+
+    varied = islice((place for place in ranked if read[place] and values(place) > _VALUES), _COLUMNS)
+    keys = {place: key(place) for place in shared(_KEYS, _FEWEST_KEYS, _ROWS_OF_A_KEY)}
+    likely = {place: key(place) for place in shared(_NUMBERS, _VALUES + 1, _ROWS_OF_A_NAME)}
+    return Candidates(encoder, {place: whole(place) for place in varied}, keys, likely)

@@ -39,7 +39,7 @@ class LightGBM(Model):
         deterministic: the same trees whatever the number of threads; costs a few percent of speed.
         pairs: the most features made of two columns that a trial may use: sums, differences, products and ratios of
             numbers, a number's mean in the rows that share another column's value, and how far a row is from it. There
-            are none where they do not pay on held-out rows.
+            are none where they do not pay on held-out rows. With 0, no number that is a name becomes a category either.
     """
 
     params: dict[str, Any] = Field(default_factory=dict)

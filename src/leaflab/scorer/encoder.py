@@ -227,21 +227,32 @@ PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 """Operations of two numeric columns, the second named by `state["other"]`."""
 
 
+def key_of(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
+    """The column at `state["by"]`; with `whole`, of days since an epoch, the day."""
+    key = matrix[:, state["by"]]
+    return np.floor(key) if state.get("whole") else key
+
+
 def places_of(keys: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Where each key stands among the sorted levels; the place after the last for a missing or unseen one."""
     places = np.searchsorted(levels, keys).clip(max=len(levels) - 1)
     return np.where(levels[places] == keys, places, len(levels))
 
 
-def _usual(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
-    """What training rows with a level of the key had of a number on average; `default` for a missing or unseen one."""
-    places = places_of(matrix[:, state["by"]], np.asarray(state["levels"]))
-    return np.asarray([*state["values"], state["default"]])[places]
+def _of_level(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
+    """The value that stands for a level of the key; `default`, or missing, for a missing or unseen one."""
+    places = places_of(key_of(matrix, state), np.asarray(state["levels"]))
+    return np.asarray([*state["values"], state.get("default", np.nan)])[places]
 
 
 def _beyond(matrix: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
-    return np.asarray(matrix[:, state["of"]] - _usual(matrix, state))
+    return np.asarray(matrix[:, state["of"]] - _of_level(matrix, state))
 
 
-GROUPS: dict[str, Callable[[np.ndarray, Mapping[str, Any]], np.ndarray]] = {"usual": _usual, "beyond": _beyond}
-"""Operations of two earlier columns of the matrix: a number, at `state["of"]`, and a key, at `state["by"]`."""
+GROUPS: dict[str, Callable[[np.ndarray, Mapping[str, Any]], np.ndarray]] = {
+    "usual": _of_level,
+    "beyond": _beyond,
+    "coded": _of_level,
+}
+"""Operations of earlier columns of the matrix, a key among them, at `state["by"]`: what the training rows of its level
+had of a number on average; how far the number, at `state["of"]`, lies from that; the level's code as a category."""

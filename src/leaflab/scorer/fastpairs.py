@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .encoder import PAIRS, Feature, places_of
+from .encoder import PAIRS, Feature, key_of, places_of
 
 __all__ = ["FastGroups", "FastPairs"]
 
@@ -37,16 +37,16 @@ class FastPairs:
 
 
 class FastGroups:
-    """Features of a number and a key: what is usual in a group, and what is beyond it."""
+    """Features of a key: what is usual of a number in a group, what is beyond it, and the group's code."""
 
     def __init__(self) -> None:
         self._of: dict[Any, _Key] = {}
 
     def add(self, position: int, feature: Feature) -> None:
         state = feature.state
-        key = state["by"], tuple(state["levels"])
+        key = state["by"], state.get("whole"), tuple(state["levels"])
         if key not in self._of:
-            self._of[key] = _Key(*key)
+            self._of[key] = _Key(state)
         self._of[key].add(position, feature)
 
     def fill(self, matrix: np.ndarray) -> None:
@@ -58,20 +58,20 @@ class FastGroups:
 class _Key:
     """The features of one key and its levels."""
 
-    def __init__(self, by: int, levels: tuple[float, ...]) -> None:
-        self._by, self._levels = by, np.asarray(levels)
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._state, self._levels = state, np.asarray(state["levels"])
         self._to: list[int] = []
         self._from: list[int] = []
         self._beyond: list[bool] = []
-        self._usual = np.empty((len(levels) + 1, 0))
+        self._usual = np.empty((len(self._levels) + 1, 0))
 
     def add(self, position: int, feature: Feature) -> None:
         state = feature.state
         self._to.append(position)
-        self._from.append(state["of"])
+        self._from.append(state.get("of", state["by"]))
         self._beyond.append(feature.op == "beyond")
-        self._usual = np.column_stack([self._usual, [*state["values"], state["default"]]])
+        self._usual = np.column_stack([self._usual, [*state["values"], state.get("default", np.nan)]])
 
     def fill(self, matrix: np.ndarray) -> None:
-        usual = self._usual[places_of(matrix[:, self._by], self._levels)]
+        usual = self._usual[places_of(key_of(matrix, self._state), self._levels)]
         matrix[:, self._to] = np.where(self._beyond, matrix[:, self._from] - usual, usual)

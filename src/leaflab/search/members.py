@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Members", "Part", "seed"]
 
 _SAFETY = 1.15
+_AROUND = 0.03
+"""Seconds around a fit: handing it to a worker, and reading what it left."""
 _HURRY = 10.0
 _NEARLY = 0.7
 
@@ -72,9 +74,9 @@ class Members:
         facts = part.trial.facts
         fit = facts.get("fit_seconds", 0.0) / self.judged
         if part.fold is not None:
-            return fit + facts.get("predict_seconds", 0.0) / self.judged + 0.1
+            return fit + facts.get("predict_seconds", 0.0) / self.judged + _AROUND
         grown = facts.get("rounds", 0.0) / self.judged
-        return fit * self._more_rows * (self._best_round(part.trial) / grown if grown else 1.0) + 0.1
+        return fit * self._more_rows * (self._best_round(part.trial) / grown if grown else 1.0) + _AROUND
 
     def allowed(self, part: Part) -> float:
         """Seconds that must be left for a fit to be begun."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leaflab.metric.all import score_all
 from leaflab.model.base import Problem
 from leaflab.model.encoding import fit_encoder, training_matrix
-from leaflab.model.pairing import telling_pairs
+from leaflab.model.pairing import telling_features
 from leaflab.scorer import Encoder, Scorer
 from leaflab.workflow.evidence import truth_of, weight_of
 
@@ -25,8 +25,8 @@ __all__ = ["problem_of", "rows_of", "scorer_of"]
 def problem_of(dataset: Dataset, metric: Metric, pairs: int = 0) -> tuple[Problem, Encoder]:
     """The encoded training and validation rows, and the encoder, fitted on the training rows alone.
 
-    Rows keep the order of the dataset's parts; where there is a time column they are sorted by it. The last features
-    are up to `pairs` made of pairs of columns.
+    Rows keep the order of the dataset's parts; where there is a time column they are sorted by it. Where `pairs` is not
+    0, numbers that are names are categories too, and the last features are up to so many made of pairs of columns.
     """
     import numpy as np
     import pandas as pd
@@ -34,8 +34,8 @@ def problem_of(dataset: Dataset, metric: Metric, pairs: int = 0) -> tuple[Proble
     parts = _parts(dataset)
     train, valid = (part.to_pandas() for part in parts)
     plain = fit_encoder(dataset, train)
-    more = telling_pairs(dataset, plain, train, pairs)
-    encoder = Encoder(plain.features + more)
+    names, more = telling_features(dataset, plain, train, pairs)
+    encoder = Encoder(plain.features + names + more)
     rows = rows_of(dataset)
     matrix = np.vstack([training_matrix(dataset, encoder, train), encoder.encode(valid)])
     group, weight = dataset.roles.group, weight_of(dataset, rows)
