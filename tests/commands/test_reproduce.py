@@ -85,6 +85,25 @@ def test_a_number_that_is_a_name_is_a_category_of_every_model_that_is_made(home)
     assert swept.best.value < without.best.value
 
 
+def test_a_number_that_may_be_a_name_is_a_category_of_the_models_that_ask_for_pairs(home):
+    generator = np.random.default_rng(0)
+    code = generator.integers(0, 500, 9000)
+    frame = pd.DataFrame({"a": generator.normal(size=9000), "code": code})
+    frame["y"] = frame["a"] + generator.normal(size=500)[code] + 4 * generator.normal(size=9000)
+    frame.to_csv(home / "table.csv", index=False)
+    words = [*WORDS[:2], "search.trials=6", "model.max_rounds=25", "executor=inline"]
+    swept = sweep(lab_for("sweep", words))
+    tracking = lab_for("sweep", words).tracking
+    paired = {t.number: bool(t.params.get("pairs")) for t in swept.trials}
+    assert set(paired.values()) == {True, False}
+    for run in tracking.search("table", {"leaflab.verb": "trial"}):
+        scorer = tracking.scorer(run.id)
+        assert ("code as a category" in scorer.encoder.names) == paired[int(run.tags["leaflab.trial"])]
+        assert np.isfinite(scorer.score(frame[:5].drop(columns="y").assign(code=-1))).all()
+    code, text = said(swept.run_id)
+    assert (code, "identical" in text) == (0, True), text
+
+
 def test_what_differs_is_told(swept):
     lab = lab_for("sweep", WORDS)
     lab.tracking.annotate(swept.run_id, [Tag("leaflab.version.lightgbm", "4.0.0")])

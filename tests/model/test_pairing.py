@@ -141,13 +141,13 @@ def test_a_key_that_later_rows_will_not_share_is_of_no_use(kind, role):
     assert telling_features(made, fit_encoder(made, table), table, 4) == ((), ())
 
 
-def coded(task, kind="number", count=6000, **roles):
+def coded(task, kind="number", count=6000, codes=120, noise=0.0, **roles):
     """A table whose codes, numbers or days, stand for something, beside an amount and noise."""
     random = np.random.default_rng(0)
-    code = np.sort(random.integers(0, 120, count))
+    code = np.sort(random.integers(0, codes, count))
     frame = pd.DataFrame({"amount": random.normal(size=count), "noise": random.normal(size=count)})
     frame["code"] = moments(code, kind, random) if kind in TIMES else code / 2
-    told = frame["amount"] + random.normal(size=120)[code] + 0.3 * frame["noise"]
+    told = frame["amount"] + random.normal(size=codes)[code] + 0.3 * frame["noise"] + noise * random.normal(size=count)
     cut = {"binary": [0], "multiclass": [-0.5, 0.5]}.get(task)
     frame["y"] = np.digitize(told, cut) if cut else told
     columns = (Column("amount", "number"), Column("code", TIMES.get(kind, kind)), Column("noise", "number"))
@@ -167,10 +167,19 @@ def test_a_number_that_is_a_name_becomes_a_category(task, kind):
     assert {f.op for f in pairs}.isdisjoint({"coded"})
 
 
+def test_a_name_that_small_boosters_do_not_confirm_is_offered_with_the_pairs():
+    """Twelve rows a code share little."""
+    made, table = coded("regression", codes=500, noise=4)
+    sure, offered = telling_features(made, fit_encoder(made, table), table, 4)
+    assert sure == ()
+    assert offered[-1].name == "code as a category"
+
+
 @pytest.mark.parametrize(("kind", "role"), [("date", "time"), ("moment", "time"), ("number", "group")])
 def test_a_name_that_later_rows_will_not_share_is_none(kind, role):
     made, table = coded("regression", kind, **{role: "code"})
-    assert telling_features(made, fit_encoder(made, table), table, 4)[0] == ()
+    sure, offered = telling_features(made, fit_encoder(made, table), table, 4)
+    assert not any(f.op == "coded" for f in (*sure, *offered))
 
 
 def test_an_amount_is_no_name():
@@ -181,7 +190,8 @@ def test_an_amount_is_no_name():
     columns = (Column("age", "number"), Column("noise", "number"))
     made = replace(dataset("regression"), columns=columns)
     table = typed(frame, columns).assign(y=frame["y"])
-    assert telling_features(made, fit_encoder(made, table), table, 4)[0] == ()
+    sure, offered = telling_features(made, fit_encoder(made, table), table, 4)
+    assert not any(f.op == "coded" for f in (*sure, *offered))
 
 
 def test_a_name_is_looked_for_where_no_two_columns_make_a_pair():

@@ -82,7 +82,7 @@ class Store:
         return self.array("matrix")
 
     def seen(self, params: Mapping[str, Any]) -> np.ndarray:
-        """The matrix as a fit sees it: with the features made of pairs of others (`pairs`), or without."""
+        """The matrix as a fit sees it: with the features made of others (`pairs`), or without."""
         return self.matrix if params.get("pairs") else self.matrix[:, : self.facts["plain"]]
 
     @cached_property
@@ -155,7 +155,7 @@ class Store:
             label=self.target[take],
             weight=None if self.weight is None else self.weight[take],
             feature_name=self.facts["names"][: data.shape[1]],
-            categorical_feature=self.facts["categorical"],
+            categorical_feature=[place for place in self.facts["categorical"] if place < data.shape[1]],
             reference=reference,
             params={**_ALWAYS, **lightgbms(params)},
             free_raw_data=not params.get("linear_tree"),

@@ -29,8 +29,9 @@ _SURE = 3.0  # standard errors
 
 def telling_names(
     sampled: Sampled, made: Candidates, halves: list[Screen], random: np.random.Generator, threads: ThreadPoolExecutor
-) -> tuple[Feature, ...]:
-    """Numbers as categories where rows of a value share what the booster of the other half leaves unexplained."""
+) -> tuple[tuple[Feature, ...], bool]:
+    """Numbers as categories where rows of a value share what the booster of the other half leaves unexplained, and
+    whether boosters confirm that they pay."""
     rows = np.sort(random.permutation(len(sampled.frame))[:_JUDGED])
     side = sampled.side[rows]
     left = np.empty((len(rows), sampled.dataset.outputs))
@@ -38,7 +39,7 @@ def telling_names(
     apart = side.astype("int64") if sampled.strangers else random.integers(_PARTS, size=len(rows))
     found = names_among({by: values[rows] for by, values in made.names.items()}, left, apart)
     names = {by: name_of(sampled.encoder, by, made.names[by]) for by in found}
-    return tuple(names.values()) if names and _names_pay(sampled, made, names, rows, apart, threads) else ()
+    return tuple(names.values()), bool(names) and _names_pay(sampled, made, names, rows, apart, threads)
 
 
 def _names_pay(

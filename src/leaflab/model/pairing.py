@@ -37,7 +37,8 @@ _BESIDE = 60
 def telling_features(
     dataset: Dataset, encoder: Encoder, frame: pd.DataFrame, most: int
 ) -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
-    """Numbers as categories where they are names, and at most so many pairs of columns, the most telling first.
+    """Numbers as categories where they are surely names, and at most so many pairs of columns, the most telling first,
+    with numbers that may be names.
 
     None where they are not wanted (`most` is 0), on few rows, which would overfit, on very many, where the matrix would
     grow by gigabytes, on very many classes, where the screen would take long, beside monotone constraints, which a pair
@@ -64,8 +65,8 @@ def telling_features(
     sampled = Sampled(dataset, encoder, frame, rows, matrix, beside, *_sides(dataset, frame, rows, random))
     with ThreadPoolExecutor(2) as threads:
         halves = sampled.halves(made, threads)
-        names = telling_names(sampled, made, halves, random, threads) if made.names else ()
-        if names:
+        names, sure = telling_names(sampled, made, halves, random, threads) if made.names else ((), False)
+        if sure:
             sampled = sampled.beside_these(names)
             halves = sampled.halves(made, threads)
 
@@ -76,7 +77,8 @@ def telling_features(
         kinds = dict.fromkeys((len(pairs), sum(pair.op in PAIRS for pair in pairs)))
         among = next((count for count in kinds if count and pay(count)), 0)
     best = sampled.screen(pairs, np.full(size, True)).best(most, among) if among else ()
-    return names, tuple(pairs[i] for i in best)
+    chosen = tuple(pairs[i] for i in best)
+    return (names, chosen) if sure else ((), chosen + names)
 
 
 def _sides(

@@ -69,7 +69,8 @@ def portfolio(problem: Problem) -> list[dict[str, Any]]:
     category against the rest, features of pairs of columns, and trees of a few leaves where they may fit."""
     few = problem.boundary < _FEW
     finer = {"max_bin": 1023} if not few and fine(problem) else {}
-    apart = {"max_cat_to_onehot": _APART} if problem.categorical else {}
+    plain = problem.matrix.shape[1] - problem.paired
+    apart = {"max_cat_to_onehot": _APART} if any(place < plain for place in problem.categorical) else {}
     pairs: dict[str, Any] = {"pairs": True} if problem.paired else {}
     deep = {**_DEEP, "feature_fraction": 0.5, **pairs} if pairs else {**_DEEP, **finer}
     found: list[dict[str, Any]] = [{}, *_SMALL] if few else [

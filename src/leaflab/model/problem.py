@@ -31,7 +31,7 @@ class Problem:
         boundary: how many rows are for training.
         temporal: whether rows are ordered in time.
         score: every metric by name, from (truth, scores, weight).
-        paired: how many of the last columns are made of pairs of others, for the fits that ask for them.
+        paired: how many of the last columns are made of others, for the fits that ask for them.
     """
 
     task: Task

@@ -26,7 +26,8 @@ def problem_of(dataset: Dataset, metric: Metric, pairs: int = 0) -> tuple[Proble
     """The encoded training and validation rows, and the encoder, fitted on the training rows alone.
 
     Rows keep the order of the dataset's parts; where there is a time column they are sorted by it. Where `pairs` is not
-    0, numbers that are names are categories too, and the last features are up to so many made of pairs of columns.
+    0, numbers that are surely names are categories too, and the last features are up to so many made of pairs of
+    columns, and numbers that may be names.
     """
     import numpy as np
     import pandas as pd
