@@ -38,6 +38,15 @@ def test_a_sweep_and_its_trials_are_made_again_byte_by_byte(swept):
     assert "metrics too" in text
 
 
+def with_pairs_and_without(*more):
+    """A sweep, its tracking, and which of its trials saw the features made of others: some did, some did not."""
+    words = [*WORDS[:2], "model.max_rounds=25", "executor=inline", *more]
+    swept = sweep(lab_for("sweep", words))
+    paired = {t.number: bool(t.params.get("pairs")) for t in swept.trials}
+    assert set(paired.values()) == {True, False}
+    return swept, lab_for("sweep", words).tracking, paired
+
+
 @pytest.mark.parametrize("groups", [False, True])
 def test_models_with_and_without_features_of_pairs_are_made_again_together(home, groups):
     generator = np.random.default_rng(0)
@@ -48,11 +57,7 @@ def test_models_with_and_without_features_of_pairs_are_made_again_together(home,
         gap, frame["a"] = 2 * frame["a"], frame["a"] + 20 * generator.normal(size=50)[frame["d"]]
     frame["y"] = frame["c"] + gap + generator.normal(size=3200)
     frame.to_csv(home / "table.csv", index=False)
-    words = [*WORDS[:2], "search.trials=8", "model.max_rounds=25", "model.pairs=3", "executor=inline"]
-    swept = sweep(lab_for("sweep", words))
-    tracking = lab_for("sweep", words).tracking
-    paired = {t.number: bool(t.params.get("pairs")) for t in swept.trials}
-    assert set(paired.values()) == {True, False}
+    swept, tracking, paired = with_pairs_and_without("search.trials=8", "model.pairs=3")
     for run in tracking.search("table", {"leaflab.verb": "trial"}):
         scorer = tracking.scorer(run.id)
         assert len(scorer.encoder.features) == (7 if paired[int(run.tags["leaflab.trial"])] else 4)
@@ -91,11 +96,7 @@ def test_a_number_that_may_be_a_name_is_a_category_of_the_models_that_ask_for_pa
     frame = pd.DataFrame({"a": generator.normal(size=9000), "code": code})
     frame["y"] = frame["a"] + generator.normal(size=500)[code] + 4 * generator.normal(size=9000)
     frame.to_csv(home / "table.csv", index=False)
-    words = [*WORDS[:2], "search.trials=6", "model.max_rounds=25", "executor=inline"]
-    swept = sweep(lab_for("sweep", words))
-    tracking = lab_for("sweep", words).tracking
-    paired = {t.number: bool(t.params.get("pairs")) for t in swept.trials}
-    assert set(paired.values()) == {True, False}
+    swept, tracking, paired = with_pairs_and_without("search.trials=6")
     for run in tracking.search("table", {"leaflab.verb": "trial"}):
         scorer = tracking.scorer(run.id)
         assert ("code as a category" in scorer.encoder.names) == paired[int(run.tags["leaflab.trial"])]
