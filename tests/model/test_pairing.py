@@ -215,7 +215,7 @@ def test_a_number_that_a_group_lacks_is_compared_with_that_of_all():
     frame = pd.DataFrame({"price": [1.0, 3.0, np.nan, 8.0, 99.0], "day": [0.0, 0.0, 1.0, np.nan, 0.0]})
     encoder = Encoder((Feature("price", "price", "number"), Feature("day", "day", "number")))
     price, day = encoder.encode(frame).T
-    made, rows = Candidates(encoder, {0: price, 1: day}, {1: day}), np.array([True, True, True, True, False])
+    made, rows = Candidates(encoder, {0: price, 1: day}, {1: day}, {}), np.array([True, True, True, True, False])
     assert [f.name for f in made.features(rows)][-2:] == ["mean price by day", "price less its mean by day"]
     asked = pd.DataFrame({"price": [1.0, 1.0, 1.0, 1.0], "day": [0.0, 1.0, 7.0, np.nan]})
     found = Encoder(encoder.features + made.features(rows)).encode(asked)

@@ -18,7 +18,7 @@ def problem(distinct, categorical=(), paired=0):
     column[::7] = np.nan
     return SimpleNamespace(
         matrix=np.column_stack([column, np.zeros(ROWS)]), categorical=categorical, boundary=ROWS, task="binary",
-        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"), paired=paired, outputs=2,
+        target=np.arange(ROWS) % 2, metric=SimpleNamespace(name="log_loss"), paired=paired, plain=2 - paired, outputs=2,
     )  # fmt: skip
 
 

@@ -61,8 +61,7 @@ class Store:
             np.save(folder / f"fold-{number}-train.npy", np.sort(train))
             np.save(folder / f"fold-{number}-valid.npy", np.sort(valid))
         names = _safe(problem.names)
-        facts = {"names": names, "categorical": list(problem.categorical), "bins": bins}
-        facts["plain"] = len(names) - problem.paired
+        facts = {"names": names, "categorical": list(problem.categorical), "bins": bins, "plain": problem.plain}
         (folder / "store.json").write_text(json.dumps(facts), encoding="utf-8")
 
     def array(self, name: str) -> Any:

@@ -8,7 +8,7 @@ the others of its day, place or kind.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ class Candidates:
     encoder: Encoder
     numbers: Mapping[int, np.ndarray]
     keys: Mapping[int, np.ndarray]
-    names: Mapping[int, np.ndarray] = field(default_factory=dict)
+    names: Mapping[int, np.ndarray]
 
     def features(self, rows: np.ndarray) -> tuple[Feature, ...]:
         """All pairs, with what they learn of these training rows (a mask)."""
@@ -111,14 +111,18 @@ def candidates(
     def values(place: int) -> int:
         return distinct(key_of(sample, key_at(encoder, place)[1]))
 
+    @cache
+    def all_values(place: int) -> int:
+        return distinct(key(place))
+
     def shared(ops: tuple[str, ...], fewest: int, rows: int) -> Iterator[int]:
         """Features with at least so many values, each shared by so many rows on average."""
         most = min(_MOST_VALUES, len(frame) // rows)
         likely = (i for i in ranked if encoder.features[i].op in ops)
         likely = (i for i in likely if fewest <= values(i) <= most)
-        return islice((i for i in likely if distinct(key(i)) <= most), _COLUMNS)
+        return islice((i for i in likely if all_values(i) <= most), _COLUMNS)
 
     varied = islice((place for place in ranked if read[place] and values(place) > _VALUES), _COLUMNS)
     keys = {place: key(place) for place in shared(_KEYS, _FEWEST_KEYS, _ROWS_OF_A_KEY)}
-    likely = {place: key(place) for place in shared(_NUMBERS, _VALUES + 1, _ROWS_OF_A_NAME)}
-    return Candidates(encoder, {place: whole(place) for place in varied}, keys, likely)
+    coded = {place: key(place) for place in shared(_NUMBERS, _VALUES + 1, _ROWS_OF_A_NAME)}
+    return Candidates(encoder, {place: whole(place) for place in varied}, keys, coded)

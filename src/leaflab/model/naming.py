@@ -31,41 +31,33 @@ def telling_names(
     sampled: Sampled, made: Candidates, halves: list[Screen], random: np.random.Generator, threads: ThreadPoolExecutor
 ) -> tuple[tuple[Feature, ...], bool]:
     """Numbers as categories where rows of a value share what the booster of the other half leaves unexplained, and
-    whether boosters confirm that they pay."""
-    rows = np.sort(random.permutation(len(sampled.frame))[:_JUDGED])
-    side = sampled.side[rows]
-    left = np.empty((len(rows), sampled.dataset.outputs))
-    left[~side], left[side] = threads.map(sampled.left, halves, (rows[~side], rows[side]))
+    whether boosters confirm that they pay: with them they answer better in parts that they have not learnt from.
+
+    Those see more rows than the sample has: little was learnt from that, and what was not may be a curve still.
+    """
+    outputs, rows = sampled.dataset.outputs, np.sort(random.permutation(len(sampled.frame))[:_JUDGED])
+    plain, target, side = sampled.plain(rows), sampled.truth(rows), sampled.side[rows]
+    left = np.empty((len(rows), outputs))
+    left[~side], left[side] = threads.map(lambda half, own: half.left(plain[own], target[own]), halves, (~side, side))
     apart = side.astype("int64") if sampled.strangers else random.integers(_PARTS, size=len(rows))
     found = names_among({by: values[rows] for by, values in made.names.items()}, left, apart)
+    if not found:
+        return (), False
     names = {by: name_of(sampled.encoder, by, made.names[by]) for by in found}
-    return tuple(names.values()), bool(names) and _names_pay(sampled, made, names, rows, apart, threads)
-
-
-def _names_pay(
-    sampled: Sampled,
-    made: Candidates,
-    names: Mapping[int, Feature],
-    rows: np.ndarray,
-    apart: np.ndarray,
-    threads: ThreadPoolExecutor,
-) -> bool:
-    """Whether boosters that see names as categories answer better in parts that they have not learnt from.
-
-    Of more rows than the sample has: little was learnt from that, and what was not may be a curve still.
-    """
     some = slice(None, None, -(-len(rows) // _CONFIRMED))
-    rows, apart = rows[some], apart[some]
-    codes = np.column_stack([GROUPS[f.op](made.names[by][rows, None], {**f.state, "by": 0}) for by, f in names.items()])
-    plain, target = sampled.plain(rows), sampled.target(rows)
-    categorical = [*sampled.categorical, *range(plain.shape[1], plain.shape[1] + len(names))]
-    fifth = apart if sampled.strangers else apart // 2
+    codes = np.column_stack([_coded(name, made.names[by][rows[some]]) for by, name in names.items()])
+    kinds = [*sampled.categorical, *range(plain.shape[1], plain.shape[1] + len(names))]
+    part = (apart if sampled.strangers else apart // 2)[some]
 
-    def gained(part: int) -> np.ndarray:
-        screen = Screen(sampled.dataset.outputs, categorical, plain, codes, target, fifth != part)
+    def gained(judging: int) -> np.ndarray:
+        screen = Screen(outputs, kinds, plain[some], codes, target[some], part != judging)
         return screen.gained(np.arange(len(names)))
 
-    return pays(np.concatenate(list(threads.map(gained, (0, 1)))))
+    return tuple(names.values()), pays(np.concatenate(list(threads.map(gained, (0, 1)))))
+
+
+def _coded(name: Feature, values: np.ndarray) -> np.ndarray:
+    return GROUPS[name.op](values[:, None], {**name.state, "by": 0})
 
 
 def names_among(numbers: Mapping[int, np.ndarray], left: np.ndarray, apart: np.ndarray) -> list[int]:

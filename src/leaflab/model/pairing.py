@@ -62,7 +62,7 @@ def telling_features(
     made = candidates(dataset, encoder, frame, matrix, told)
     pairs = made.features(np.full(len(frame), True))
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
-    sampled = Sampled(dataset, encoder, frame, rows, matrix, beside, *_sides(dataset, frame, rows, random))
+    sampled = Sampled(dataset, encoder, frame, rows, matrix, target, beside, *_sides(dataset, frame, rows, random))
     with ThreadPoolExecutor(2) as threads:
         halves = sampled.halves(made, threads)
         names, sure = telling_names(sampled, made, halves, random, threads) if made.names else ((), False)

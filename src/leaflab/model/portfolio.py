@@ -53,8 +53,7 @@ def counts(problem: Problem) -> bool:
 def fine(problem: Problem) -> bool:
     """Whether a column of numbers has more distinct values than LightGBM's usual bins, so that more could tell more."""
     rows = problem.matrix[:: max(1, len(problem.matrix) // _SAMPLE)]
-    given = range(rows.shape[1] - problem.paired)
-    numbers = (rows[:, i] for i in given if i not in problem.categorical)
+    numbers = (rows[:, i] for i in range(problem.plain) if i not in problem.categorical)
     return any(distinct(column) > _BINS for column in numbers)
 
 
@@ -69,8 +68,7 @@ def portfolio(problem: Problem) -> list[dict[str, Any]]:
     category against the rest, features of pairs of columns, and trees of a few leaves where they may fit."""
     few = problem.boundary < _FEW
     finer = {"max_bin": 1023} if not few and fine(problem) else {}
-    plain = problem.matrix.shape[1] - problem.paired
-    apart = {"max_cat_to_onehot": _APART} if any(place < plain for place in problem.categorical) else {}
+    apart = {"max_cat_to_onehot": _APART} if any(place < problem.plain for place in problem.categorical) else {}
     pairs: dict[str, Any] = {"pairs": True} if problem.paired else {}
     deep = {**_DEEP, "feature_fraction": 0.5, **pairs} if pairs else {**_DEEP, **finer}
     found: list[dict[str, Any]] = [{}, *_SMALL] if few else [

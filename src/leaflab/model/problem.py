@@ -48,3 +48,8 @@ class Problem:
     temporal: bool
     score: Callable[..., dict[str, float]]
     paired: int = 0
+
+    @property
+    def plain(self) -> int:
+        """How many columns every fit sees."""
+        return self.matrix.shape[1] - self.paired

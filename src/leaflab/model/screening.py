@@ -48,7 +48,7 @@ class Sampled:
 
     Args:
         dataset, encoder, frame: as `telling_features` is given them.
-        rows, matrix: the sample's places in the frame, and its encoded features.
+        rows, matrix, target: the sample's places in the frame, its encoded features, and class codes or values.
         beside: places of the features that others stand beside.
         side, strangers: two halves of the frame's rows, as `_sides` gives them.
     """
@@ -58,6 +58,7 @@ class Sampled:
     frame: pd.DataFrame
     rows: np.ndarray
     matrix: np.ndarray
+    target: np.ndarray
     beside: np.ndarray
     side: np.ndarray
     strangers: bool
@@ -89,21 +90,14 @@ class Sampled:
         """The features that others stand beside, of these rows of the frame."""
         return Encoder(tuple(self.encoder.features[place] for place in self.beside)).encode(self.frame.iloc[rows])
 
-    def target(self, rows: np.ndarray) -> np.ndarray:
+    def truth(self, rows: np.ndarray) -> np.ndarray:
+        """Class codes or values of these rows of the frame."""
         return labels_of(self.dataset, self.frame.iloc[rows]).astype("float64")
 
     def screen(self, features: tuple[Feature, ...], learning: np.ndarray) -> Screen:
         plain, outputs, sample = self.encoder.features, self.dataset.outputs, self.frame.iloc[self.rows]
         values = Encoder(plain + features).encode(sample, known=self.matrix)[:, len(plain) :]
-        beside, target = self.matrix[:, self.beside], self.target(self.rows)
-        return Screen(outputs, self.categorical, beside, values, target, learning)
-
-    def left(self, half: Screen, rows: np.ndarray) -> np.ndarray:
-        """What a half's booster leaves unexplained of other rows of the frame, shape (rows, outputs)."""
-        truth = self.target(rows)[:, None]
-        if half.outputs > 1:
-            truth = np.eye(half.outputs)[truth[:, 0].astype("int64")]
-        return np.asarray(truth - half.answers(half.told, self.plain(rows)))
+        return Screen(outputs, self.categorical, self.matrix[:, self.beside], values, self.target, learning)
 
 
 @dataclass(frozen=True)
@@ -145,14 +139,18 @@ class Screen:
         wider = self._with(pairs)
         return self._without - self._losses(self._stopped(wider), wider)
 
+    def left(self, beside: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """What the columns that are there already leave unexplained of other rows, shape (rows, outputs)."""
+        truth = np.eye(self.outputs)[target.astype("int64")] if self.outputs > 1 else target[:, None]
+        return np.asarray(truth - self._answers(self._plain, beside))
+
     @cached_property
-    def told(self) -> Booster:
-        """What the columns that are there already tell."""
+    def _plain(self) -> Booster:
         return self._stopped(self.beside)
 
     @cached_property
     def _without(self) -> np.ndarray:
-        return self._losses(self.told, self.beside)
+        return self._losses(self._plain, self.beside)
 
     def _with(self, pairs: np.ndarray) -> np.ndarray:
         return np.hstack([self.beside, self.pairs[:, pairs]])
@@ -161,7 +159,7 @@ class Screen:
         held = matrix[~self.learning], self.target[~self.learning]
         return self._grown(matrix, _TREES_JUDGED, held=held)
 
-    def answers(self, booster: Booster, matrix: np.ndarray) -> np.ndarray:
+    def _answers(self, booster: Booster, matrix: np.ndarray) -> np.ndarray:
         """Values, or probabilities, shape (rows, outputs)."""
         found = np.asarray(booster.predict(matrix, num_threads=1))
         return np.column_stack([1 - found, found]) if self.outputs == 2 else found.reshape(len(matrix), -1)
@@ -169,7 +167,7 @@ class Screen:
     def _losses(self, booster: Booster, matrix: np.ndarray) -> np.ndarray:
         """Squared errors, or log losses, on the rows that were not learnt from."""
         truth = self.target[~self.learning]
-        answers = self.answers(booster, matrix[~self.learning])
+        answers = self._answers(booster, matrix[~self.learning])
         if self.outputs == 1:
             return np.asarray((answers[:, 0] - truth) ** 2)
         return np.asarray(-np.log(np.maximum(answers[np.arange(len(truth)), truth.astype("int64")], 1e-15)))
