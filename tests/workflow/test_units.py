@@ -52,6 +52,7 @@ def test_one_word_or_several(given, kept):
         ("predict.version=0", "`predict.version` must be greater than or equal to 1, got 0"),
         ("monitor.version=0", "`monitor.version` must be greater than or equal to 1, got 0"),
         ("promote.version=99999999999", "`promote.version` must be less than or equal to"),
+        ("evaluate.version=true", "`evaluate.version` must be the number of a version, got True"),
         ("evaluate.version=1e308", "`evaluate.version` must be a whole number"),
         ("evaluate.costs=7", "`evaluate.costs` must be a list, got 7"),
         ("evaluate.costs=[1,x]", "`evaluate.costs.1` must be a number, got 'x'"),

@@ -44,6 +44,12 @@ def _rows(value: Any) -> int | timedelta:
     return rows
 
 
+def _numbered(value: Any) -> Any:
+    if isinstance(value, bool):  # which pydantic takes for 0 or 1
+        raise ValueError("must be the number of a version")
+    return value
+
+
 def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) and value else value
 
@@ -60,7 +66,7 @@ Span = Annotated[timedelta, BeforeValidator(_span)]
 Rows = Annotated[int | timedelta, BeforeValidator(_rows)]
 """So many rows, or the rows of a span of time."""
 
-Number = Annotated[int, Field(ge=1, le=_MOST)]
+Number = Annotated[int, Field(ge=1, le=_MOST), BeforeValidator(_numbered)]
 """A version's number."""
 
 Seconds = Annotated[float, Field(gt=0, le=1e9)]
