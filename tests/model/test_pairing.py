@@ -106,15 +106,18 @@ def moments(day, kind, random):
     return pd.Timestamp(2024, 1, 1) + pd.to_timedelta(day, unit="D") + pd.to_timedelta(seconds, unit="s")
 
 
-def daily(kind, count=6000, **roles):
-    """A table whose target is how far a price lies from its day's; the days are words, numbers, dates or moments."""
+def daily(kind, count=6000, before=0, **roles):
+    """A table whose target is whether a price is above its day's, or that of so many days before; the days are words,
+    numbers, dates or moments."""
     random = np.random.default_rng(0)
     day = np.sort(random.integers(0, 150, count))
     days = {"category": np.char.add("d", day.astype(str)), "number": day / 4}.get(kind, moments(day, kind, random))
-    frame = pd.DataFrame({"price": 50 * random.normal(size=150)[day] + random.normal(size=count)})
+    apart = 1 if before else 50
+    frame = pd.DataFrame({"price": apart * random.normal(size=150)[day] + random.normal(size=count)})
     frame["day"] = days
     frame["noise"] = random.normal(size=count)
-    mean = frame.groupby(day)["price"].transform("mean")
+    means = frame.groupby(day)["price"].mean()
+    mean = means.shift(before).fillna(frame["price"].mean()).loc[day].reset_index(drop=True)
     frame["y"] = (frame["price"] > mean).astype(int)
     columns = (Column("price", "number"), Column("day", TIMES.get(kind, kind)), Column("noise", "number"))
     made = replace(dataset("binary"), columns=columns, roles=Roles(target="y", **roles))
@@ -130,6 +133,27 @@ def test_a_row_is_compared_with_those_that_share_a_key(kind):
     plain = json.dumps(Encoder((*encoder.features, first)).to_json())
     gap = Encoder.from_json(json.loads(plain)).encode(table)[:, -1]
     np.testing.assert_allclose(gap, table["price"] - mean, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["number", "date", "moment"])
+@pytest.mark.parametrize(("before", "which"), [(1, "before"), (-1, "after")])
+def test_of_a_day_that_is_a_name_the_day_beside_it_is_asked_too(kind, before, which):
+    made, table, mean = daily(kind, before=before)
+    encoder = fit_encoder(made, table)
+    names, (first, *_) = telling_features(made, encoder, table, 4)
+    assert first.name == f"price less its mean by the {'date of ' * (kind in TIMES)}day {which}"
+    plain = json.dumps(Encoder((*encoder.features, *names, first)).to_json())
+    gap = Encoder.from_json(json.loads(plain)).encode(table)[:, -1]
+    np.testing.assert_allclose(gap, table["price"] - mean, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["category", "number"])
+def test_of_a_key_that_is_no_name_no_value_beside_it_is_asked(kind):
+    made, table, _ = daily(kind)
+    names, pairs = telling_features(made, fit_encoder(made, table), table, 200)
+    assert names == ()
+    assert len(pairs) > 4
+    assert not any(f.name.endswith((" before", " after")) for f in pairs)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 Of two numeric ones: sums, differences, products, ratios. Of a number and a key, a column whose values many rows share:
 the number's mean in those rows, and how far a row lies from it, because trees compare a row with thresholds, not with
-the others of its day, place or kind.
+the others of its day, place or kind. Where the key is a number that is a name, such as a day, those of the value before
+and of the value after, too: what happens on a day often goes on from the day before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, islice
@@ -31,6 +32,9 @@ _NUMBERS = ("number", "part")
 _KEYS = (*_NUMBERS, "codes", "hash")
 _FEWEST_KEYS, _MOST_VALUES = 3, 4096
 _ROWS_OF_A_KEY, _ROWS_OF_A_NAME = 30, 10
+_OWN = {"{}": 0}
+_AROUND = {**_OWN, "the {} before": 1, "the {} after": -1}
+"""Whose mean a row is compared with, and how many levels before its own that is."""
 _SIGNS = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}
 
 
@@ -43,12 +47,14 @@ class Candidates:
         numbers: numeric features: place to their values in all training rows.
         keys: features whose values many rows share, likewise.
         names: numbers that some rows share, likewise, which may be names.
+        named: those places among them that are surely names.
     """
 
     encoder: Encoder
     numbers: Mapping[int, np.ndarray]
     keys: Mapping[int, np.ndarray]
     names: Mapping[int, np.ndarray]
+    named: Collection[int] = ()
 
     def features(self, rows: np.ndarray) -> tuple[Feature, ...]:
         """All pairs, with what they learn of these training rows (a mask)."""
@@ -66,13 +72,19 @@ class Candidates:
         table = pd.DataFrame({place: values[rows] for place, values in self.numbers.items()})
         usual = table.mean()
         for by, values in self.keys.items():
-            means = table.groupby(values[rows]).mean().fillna(usual)
-            for of in (place for place in self.numbers if place != by):
-                number, (key, at) = self.encoder.features[of], key_at(self.encoder, by)
-                learnt = {"levels": means.index.tolist(), "values": means[of].tolist(), "default": float(usual[of])}
-                state = {"of": of, **at, **learnt}
-                yield Feature(f"mean {number.name} by {key}", number.column, "usual", state)
-                yield Feature(f"{number.name} less its mean by {key}", number.column, "beyond", state)
+            means = table.groupby(values[rows]).mean()
+            for group, steps in (_AROUND if by in self.named else _OWN).items():
+                yield from self._of_means(by, group, means.shift(steps).fillna(usual), usual)
+
+    def _of_means(self, by: int, group: str, means: pd.DataFrame, usual: pd.Series[float]) -> Iterator[Feature]:
+        key, at = key_at(self.encoder, by)
+        label = group.format(key)
+        for of in (place for place in self.numbers if place != by):
+            number = self.encoder.features[of]
+            learnt = {"levels": means.index.tolist(), "values": means[of].tolist(), "default": float(usual[of])}
+            state = {"of": of, **at, **learnt}
+            yield Feature(f"mean {number.name} by {label}", number.column, "usual", state)
+            yield Feature(f"{number.name} less its mean by {label}", number.column, "beyond", state)
 
 
 def key_at(encoder: Encoder, place: int) -> tuple[str, dict[str, Any]]:

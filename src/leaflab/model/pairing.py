@@ -10,6 +10,7 @@ fit as categories, and pairs have to pay beside them.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,7 +61,6 @@ def telling_features(
     matrix, target = encoder.encode(sample), labels_of(dataset, sample).astype("float64")
     told = learnt(matrix, target, dataset.outputs, encoder.categorical, TREES).feature_importance("gain")
     made = candidates(dataset, encoder, frame, matrix, told)
-    pairs = made.features(np.full(len(frame), True))
     beside = np.sort(np.argsort(-told, kind="stable")[:_BESIDE])
     sampled = Sampled(dataset, encoder, frame, rows, matrix, target, beside, *_sides(dataset, frame, rows, random))
     with ThreadPoolExecutor(2) as threads:
@@ -68,7 +68,9 @@ def telling_features(
         names, sure = telling_names(sampled, made, halves, random, threads) if made.names else ((), False)
         if sure:
             sampled = sampled.beside_these(names)
+            made = replace(made, named=[name.state["by"] for name in names])
             halves = sampled.halves(made, threads)
+        pairs = made.features(np.full(len(frame), True))
 
         def pay(among: int) -> bool:
             gains = threads.map(lambda one: one.gained(one.best(most, among)), halves)

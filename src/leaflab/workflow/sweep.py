@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULTS_VERSION", "sweep", "sweep_id"]
 
-RESULTS_VERSION = 12
+RESULTS_VERSION = 13
 """Bumped by hand when the same configuration would give other trials or another final model than before."""
 
 _log = logging.getLogger(__name__)
