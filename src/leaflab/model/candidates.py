@@ -32,8 +32,8 @@ _NUMBERS = ("number", "part")
 _KEYS = (*_NUMBERS, "codes", "hash")
 _FEWEST_KEYS, _MOST_VALUES = 3, 4096
 _ROWS_OF_A_KEY, _ROWS_OF_A_NAME = 30, 10
-_OWN = {"{}": 0}
-_AROUND = {**_OWN, "the {} before": 1, "the {} after": -1}
+_SAME = {"{}": 0}
+_NEAR = {**_SAME, "the {} before": 1, "the {} after": -1}
 """Whose mean a row is compared with, and how many levels before its own that is."""
 _SIGNS = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}
 
@@ -73,7 +73,7 @@ class Candidates:
         usual = table.mean()
         for by, values in self.keys.items():
             means = table.groupby(values[rows]).mean()
-            for group, steps in (_AROUND if by in self.named else _OWN).items():
+            for group, steps in (_NEAR if by in self.named else _SAME).items():
                 yield from self._of_means(by, group, means.shift(steps).fillna(usual), usual)
 
     def _of_means(self, by: int, group: str, means: pd.DataFrame, usual: pd.Series[float]) -> Iterator[Feature]:
